@@ -1,0 +1,3 @@
+//! Sentence embeddings inside the process: text in, one row of numbers a text out.
+
+pub mod error;
