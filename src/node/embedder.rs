@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{
     Float32ArraySlice, FnArgs, Function, JavaScriptClassExt, JsObjectValue, Object, Uint32ArraySlice, Unknown,
 };
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, JsValue, Status, ValueType};
+use napi::{Env, Status, ValueType};
 use napi_derive::napi;
 use serde_json::{Value, json};
 
