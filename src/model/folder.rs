@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::catalog::{self, KnownModel};
 use crate::config::{EmbedderConfig, Pooling};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The source of a pooling that the caller chose.
 pub const OPTION_POOLING: &str = "option pooling";
