@@ -26,4 +26,8 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-return': 'off',
     },
   },
+  {
+    files: ['__test__/**'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
 );

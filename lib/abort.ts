@@ -1,29 +1,38 @@
-/** Connects an `AbortSignal` to work that cannot see one: native jobs, and loads that several calls share. */
+/** Waits for native work, and connects it to an `AbortSignal`, which the native side cannot listen to. */
 
-import { abortedError, hasCode } from './errors.js';
+import { abortedError, codeOf, fromNative } from './errors.js';
 import type { NativeJob } from './native.js';
+
+/** Waits for native work; its errors become errors of this side. */
+export async function answer<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
 
 /** Starts a native job and cancels it when the options' signal is aborted. Nothing is started if it already is. */
 export async function settle<T>(options: unknown, start: () => NativeJob<T>): Promise<T> {
   const signal = signalOf(options);
-  if (signal?.aborted) throw abortedError(signal);
-  const job = start();
-  if (!signal) return job.promise;
+  if (!signal) return answer(() => start().promise);
+  if (signal.aborted) throw abortedError(signal);
 
-  const cancel = (): void => {
-    job.cancel();
-  };
-  signal.addEventListener('abort', cancel, { once: true });
+  let stopListening: (() => void) | undefined;
   try {
+    const job = start();
+    stopListening = listen(signal, () => {
+      job.cancel();
+    });
     return await job.promise;
   } catch (error) {
-    throw hasCode(error, 'ERR_EMBED_ABORTED') ? abortedError(signal) : error;
+    throw codeOf(error) === 'ERR_EMBED_ABORTED' ? abortedError(signal) : fromNative(error);
   } finally {
-    signal.removeEventListener('abort', cancel);
+    stopListening?.();
   }
 }
 
-/** Waits for shared work, but no longer than until the options' signal is aborted. The work itself goes on. */
+/** Waits for work that calls share, but no longer than until the options' signal is aborted. The work itself goes on. */
 export async function waitFor<T>(work: Promise<T>, options: unknown): Promise<T> {
   const signal = signalOf(options);
   if (!signal) return work;
@@ -36,6 +45,35 @@ export async function waitFor<T>(work: Promise<T>, options: unknown): Promise<T>
     });
     return { promise: Promise.race([work, cancelled]), cancel };
   });
+}
+
+/** The calls that wait for each signal, and the one listener that they share. */
+const listeners = new WeakMap<AbortSignal, { cancels: Set<() => void>; onAbort: () => void }>();
+
+/**
+ * Calls `cancel` when the signal is aborted, until the function that is returned is called. All calls with one signal
+ * share one listener, because Node warns of a leak when there are more than ten.
+ */
+function listen(signal: AbortSignal, cancel: () => void): () => void {
+  const { cancels, onAbort } = listeners.get(signal) ?? startListening(signal);
+  cancels.add(cancel);
+  return () => {
+    cancels.delete(cancel);
+    if (cancels.size > 0) return;
+    signal.removeEventListener('abort', onAbort);
+    listeners.delete(signal);
+  };
+}
+
+function startListening(signal: AbortSignal): { cancels: Set<() => void>; onAbort: () => void } {
+  const cancels = new Set<() => void>();
+  const onAbort = (): void => {
+    for (const cancel of cancels) cancel();
+  };
+  signal.addEventListener('abort', onAbort);
+  const listener = { cancels, onAbort };
+  listeners.set(signal, listener);
+  return listener;
 }
 
 /** The signal among the options, if it can be used as one: the native side refuses the call if it cannot. */

@@ -1,6 +1,6 @@
 /** The `Embedder` class: hands each call to the native side and its answer back. */
 
-import { settle } from './abort.js';
+import { answer, settle } from './abort.js';
 import { nativeAddon, type CallDefaults, type NativeEmbedder, type NativeEmbeddings } from './native.js';
 import type { DetailedEmbeddings, EmbedderStats, EmbedOptions, LoadEvent, LoadOptions, ModelInfo } from './types.js';
 
@@ -52,7 +52,7 @@ export class Embedder {
    */
   async embedOne(text: string, options?: EmbedOptions): Promise<Float32Array> {
     const { data } = await this.#embed([text], options, ONE);
-    return data;
+    return new Float32Array(data.buffer, data.byteOffset, data.length);
   }
 
   /**
@@ -70,8 +70,12 @@ export class Embedder {
    * truncated.
    */
   async embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings> {
-    const answer = await this.#embed(texts, options, MANY);
-    return { vectors: rows(answer), tokenCounts: answer.tokenCounts, truncated: answer.truncated };
+    const embedded = await this.#embed(texts, options, MANY);
+    return {
+      vectors: rows(embedded),
+      tokenCounts: counts(embedded.tokenCounts),
+      truncated: Array.from(embedded.truncated),
+    };
   }
 
   /**
@@ -80,7 +84,7 @@ export class Embedder {
    * Rejects with `ERR_EMBED_INVALID_ARGUMENT` or `_CLOSED`.
    */
   async countTokens(texts: readonly string[]): Promise<Uint32Array> {
-    return this.#native.countTokens(texts);
+    return counts(await answer(() => this.#native.countTokens(texts)));
   }
 
   /** What this embedder has done so far. Also answers after {@link Embedder.close}. */
@@ -89,11 +93,11 @@ export class Embedder {
   }
 
   /**
-   * Lets calls that are running finish, rejects those that wait with `ERR_EMBED_CLOSED`, and frees the model. Later
-   * calls reject with `ERR_EMBED_CLOSED`. Closing again does nothing.
+   * Rejects calls that are not answered yet with `ERR_EMBED_CLOSED` and resolves when all threads have ended and the
+   * model is freed. Later calls reject with `ERR_EMBED_CLOSED`. Closing again does nothing more.
    */
   async close(): Promise<void> {
-    return this.#native.close();
+    return answer(() => this.#native.close());
   }
 
   async #embed(texts: unknown, options: unknown, defaults: CallDefaults): Promise<NativeEmbeddings> {
@@ -112,9 +116,20 @@ if (typeof Symbol.asyncDispose === 'symbol') {
   });
 }
 
+// Arrays are made afresh over the native side's buffers, which costs nothing: in jest and in `node:vm` the native side's
+// own arrays are no instances of the caller's `Float32Array`.
+
 /** The rows of the answer as views over its one buffer. */
 function rows({ data, dimension, tokenCounts }: NativeEmbeddings): Float32Array[] {
-  return Array.from(tokenCounts, (_, row) => data.subarray(row * dimension, (row + 1) * dimension));
+  const { buffer, byteOffset, BYTES_PER_ELEMENT } = data;
+  return Array.from(
+    { length: tokenCounts.length },
+    (_, row) => new Float32Array(buffer, byteOffset + row * dimension * BYTES_PER_ELEMENT, dimension),
+  );
+}
+
+function counts({ buffer, byteOffset, length }: Uint32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
 }
 
 /** The progress callback among the options, if it is one: the native side refuses the call if it is not. */

@@ -54,19 +54,16 @@ export type Precision = 'fp32' | 'int8';
  */
 export type Priority = 'interactive' | 'bulk';
 
-/** What {@link Embedder.load} is doing. The last stage of a load that succeeds is `ready`. */
-export type LoadStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready';
-
-/** One step of {@link Embedder.load}, as `onProgress` is told. */
+/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
 export interface LoadEvent {
-  /** What is being done. */
-  readonly stage: LoadStage;
-  /** The file concerned, relative to the model's folder, where the stage is about one. */
-  readonly file?: string;
-  /** Bytes that are there already, where the stage moves bytes. */
-  readonly loaded?: number;
-  /** Bytes that there will be, where that is known. */
-  readonly total?: number;
+  /** What happened: `model_loaded` once, when the model is ready. */
+  readonly type: 'model_loaded';
+  /** The model as {@link LoadOptions.model} named it. */
+  readonly model: string;
+  /** Numbers in a vector. */
+  readonly dimension: number;
+  /** How long the load took, in milliseconds. */
+  readonly loadTimeMs: number;
 }
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
@@ -121,7 +118,7 @@ export interface LoadOptions {
    */
   maxTokens?: number;
   /**
-   * How token embeddings become one vector. Refused for a model whose output is one vector a text already.
+   * How token embeddings become one vector.
    * @defaultValue what the model's own files say
    */
   pooling?: Pooling;
@@ -185,27 +182,35 @@ export interface DetailedEmbeddings {
 
 /** What a loaded embedder is: everything that decides its vectors. */
 export interface ModelInfo {
-  /** The model as {@link LoadOptions.model} named it. */
+  /** The model's id on the hub where its files tell it, else the name of its folder. */
   readonly model: string;
   /** The commit of a model from the hub; `null` for a folder. */
   readonly revision: string | null;
+  /** The model's folder. */
+  readonly path: string;
+  /** The ONNX file. */
+  readonly modelFile: string;
   /** Numbers in a vector. */
   readonly dimension: number;
   /** Tokens that are read of a text, special tokens included. */
   readonly maxTokens: number;
-  /** How token embeddings become one vector. */
-  readonly pooling: Pooling;
+  /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
+  readonly pooling: Pooling | 'model';
   /** Whether vectors have length 1 unless a call says otherwise. */
   readonly normalize: boolean;
   /** The numbers that the model computes in. */
   readonly precision: Precision;
-  /** Identifies the vector space: vectors may be compared when their fingerprints are equal. */
-  readonly fingerprint: string;
-  /** Where each value came from: the name of a file of the model, of a catalogue, or of the option. */
-  readonly sources: Readonly<Record<string, string>>;
+  /** Threads that compute. */
+  readonly threads: number;
+  /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
+  readonly sources: {
+    readonly maxTokens: string;
+    readonly pooling: string;
+    readonly normalize: string;
+  };
 }
 
-/** What an embedder has done so far and what it costs. */
+/** What an embedder has done since it was loaded and what it costs. */
 export interface EmbedderStats {
   /** Texts embedded. */
   texts: number;
@@ -213,14 +218,20 @@ export interface EmbedderStats {
   tokens: number;
   /** Texts whose end was cut off. */
   truncated: number;
-  /** Calls that were rejected. */
+  /** Calls that were rejected, other than by their signal or by closing. */
   failures: number;
-  /** Calls that are waiting or running. */
+  /** Figures of each {@link Priority}. */
+  lanes: Record<Priority, LaneStats>;
+  /** Memory of the whole process: resident bytes, `null` where the system does not tell. */
+  memory: { residentBytes: number | null };
+}
+
+/** How one lane is doing. Speeds are those of the last minute. */
+export interface LaneStats {
+  /** Texts that wait. */
   queueDepth: number;
-  /** Texts a second over the time in which there was work. */
-  textsPerSecond: number;
-  /** How long calls took, from call to answer, in milliseconds: percentiles over the most recent calls. */
+  /** How long calls took, from call to answer, in milliseconds: percentiles; 0 when there was none. */
   latencyMs: { p50: number; p95: number; p99: number };
-  /** Memory of the whole process, in bytes. */
-  memory: { rss: number };
+  /** Texts embedded a second. */
+  textsPerSecond: number;
 }
