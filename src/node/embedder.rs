@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{
     Float32ArraySlice, FnArgs, Function, JavaScriptClassExt, JsObjectValue, Object, Uint32ArraySlice, Unknown,
 };
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, JsValue, Status, ValueType};
+use napi::{Env, Status, ValueType};
 use napi_derive::napi;
 use serde_json::{Value, json};
 
@@ -124,9 +124,13 @@ impl NativeEmbedder {
         let thread = thread::Builder::new()
             .name("embedder-close".to_owned())
             .spawn(move || {
-                promised.settle(guarded("closing", || Ok(embedder.close())), |env, ()| {
-                    returned(env, ())
-                });
+                promised.settle(
+                    guarded("closing", || {
+                        embedder.close();
+                        Ok(())
+                    }),
+                    |env, ()| returned(env, ()),
+                );
             })?;
         teardown::register_thread(env, thread)?;
         Ok(promise)
