@@ -4,7 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyVerified, CACHE, ensureFiles, ROOT } from './packages.mjs';
 
-/** @param {string} [platform] as Node names it: linux-x64, darwin-arm64 and so on */
+/**
+ * The path that the library is at afterwards; nothing where none is packaged for the platform.
+ * @param {string} [platform] as Node names it: linux-x64, darwin-arm64 and so on
+ * @returns {Promise<string | undefined>}
+ */
 export async function placeRuntime(platform = `${process.platform}-${process.arch}`) {
   const pins = JSON.parse(await readFile(new URL('./pins.json', import.meta.url), 'utf8')).onnxruntime;
   const library = pins.libraries[platform];
@@ -13,9 +17,11 @@ export async function placeRuntime(platform = `${process.platform}-${process.arc
       `No ONNX Runtime ${String(pins.version)} is packaged for ${platform}, only for ` +
         `${Object.keys(pins.libraries).join(', ')}. Set ORT_DYLIB_PATH to the absolute path of a library of that version.`,
     );
-    return;
+    return undefined;
   }
   const folder = join(CACHE, `onnxruntime-${String(pins.version)}`, platform);
   await ensureFiles(folder, pins, [library]);
-  await copyVerified(join(folder, library.name), join(ROOT, library.name), library.sha256);
+  const beside = join(ROOT, library.name);
+  await copyVerified(join(folder, library.name), beside, library.sha256);
+  return beside;
 }
