@@ -1,5 +1,7 @@
 // Worker threads: eight at once share one ONNX Runtime, and one may be terminated at any moment.
 
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Embedder } from 'sentence-embedder';
 import { modelFolder, texts } from './support/fixtures';
 import { runNode } from './support/processes';
@@ -8,8 +10,9 @@ const model = modelFolder('bert');
 
 /** Calls a function of the programs that the Electron tests use too, in a Node of its own. */
 function call(name: string, ...args: unknown[]): unknown {
-  const file = require.resolve('./electron/app/threads.cjs');
-  const program = `require(${JSON.stringify(file)}).${name}(...${JSON.stringify(args)})
+  const file = pathToFileURL(join(__dirname, 'electron', 'app', 'threads.mjs')).href;
+  const program = `import(${JSON.stringify(file)})
+    .then((threads) => threads.${name}(...${JSON.stringify(args)}))
     .then((answer) => console.log(JSON.stringify(answer)));`;
   const { stdout, ...ending } = runNode(['--eval', program], { timeout: 230_000 });
   expect(ending).toEqual({ status: 0, signal: null, stderr: '' });

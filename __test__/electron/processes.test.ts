@@ -1,12 +1,13 @@
 // The package in every kind of process that an Electron app has, and every way in which such a process can end.
 
+import { join } from 'node:path';
 import { Embedder } from 'sentence-embedder';
 import { modelFolder, texts } from '../support/fixtures';
 import { CRASH, electronBinary, FLAGS, runApp } from './support';
 
 const binary = electronBinary();
 const model = modelFolder('bert');
-const main = require.resolve('./app/main.cjs');
+const main = join(__dirname, 'app', 'main.mjs');
 
 let expected: object;
 
@@ -24,7 +25,7 @@ beforeAll(async () => {
   };
 });
 
-/** Plays a scenario of app/main.cjs and checks how the app ended. */
+/** Plays a scenario of app/main.mjs and checks how the app ended. */
 async function play(scenario: string, { code = 0, times = 0 } = {}): Promise<unknown> {
   const order = JSON.stringify({ scenario, model, texts, times });
   const ending = await runApp(binary, [...FLAGS, main, order]);

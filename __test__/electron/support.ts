@@ -45,4 +45,5 @@ export function runApp(binary: string, args: string[], env: NodeJS.ProcessEnv = 
 }
 
 /** Words that a process leaves behind when it does not end as it should. */
-export const CRASH = /SIG[A-Z]{3,}|signal \d|segmentation|core dumped|terminate called|panicked|FATAL|napi_fatal|crashed/i;
+export const CRASH =
+  /SIG[A-Z]{3,}|signal \d|segmentation|core dumped|terminate called|panicked|FATAL|napi_fatal|crashed/i;

@@ -1,8 +1,10 @@
 // The tests in Electron, which test:node leaves out: npm run test:electron
 
+import shared from '../../jest.config.js';
+
 /** @type {import('jest').Config} */
-module.exports = {
-  ...require('../../jest.config.js'),
+export default {
+  ...shared,
   rootDir: '../..',
   testMatch: ['<rootDir>/__test__/electron/**/*.test.ts'],
   testPathIgnorePatterns: [],

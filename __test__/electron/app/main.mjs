@@ -1,15 +1,15 @@
 // The app that the tests start in Electron: plays the scenario that its arguments name and prints what came out as JSON.
 
-const { fork } = require('node:child_process');
-const { once } = require('node:events');
-const { join } = require('node:path');
-const { Worker } = require('node:worker_threads');
-const { app, BrowserWindow, utilityProcess } = require('electron');
-const { beginBatch, exercise } = require('./exercise.cjs');
-const { eightWorkers, terminateWorkers } = require('./threads.cjs');
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { app, BrowserWindow, utilityProcess } from 'electron';
+import { beginBatch, exercise } from './exercise.mjs';
+import { eightWorkers, terminateWorkers } from './threads.mjs';
 
 const { scenario, model, texts, times } = JSON.parse(process.argv.at(-1) ?? '');
-const FILE = join(__dirname, 'worker.cjs');
+const FILE = join(import.meta.dirname, 'worker.mjs');
 const order = { task: 'exercise', model, texts };
 
 /** @param {unknown} result */

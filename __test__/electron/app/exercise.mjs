@@ -1,8 +1,8 @@
 // What every kind of process does with the package: load, embed, cancel, close, and use the results in every way.
 
-const { once } = require('node:events');
-const { MessageChannel } = require('node:worker_threads');
-const { Embedder } = require('sentence-embedder');
+import { once } from 'node:events';
+import { MessageChannel } from 'node:worker_threads';
+import { Embedder } from 'sentence-embedder';
 
 const MANY = Array.from({ length: 50_000 }, (_, i) => `text number ${String(i)}`);
 
@@ -69,4 +69,4 @@ async function beginBatch(model) {
   for (let i = 0; i < 4; i++) embedder.embedBatch(MANY).catch(() => undefined);
 }
 
-module.exports = { exercise, beginBatch };
+export { exercise, beginBatch };

@@ -1,11 +1,11 @@
 // Worker threads that share one ONNX Runtime, in Node as in Electron.
 
-const { once } = require('node:events');
-const { readFileSync } = require('node:fs');
-const { join } = require('node:path');
-const { Worker } = require('node:worker_threads');
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 
-const FILE = join(__dirname, 'worker.cjs');
+const FILE = join(import.meta.dirname, 'worker.mjs');
 
 /**
  * Eight workers at once, and how many copies of the ONNX Runtime library this process then has.
@@ -45,4 +45,4 @@ async function terminateWorkers(model, times) {
   return ended;
 }
 
-module.exports = { eightWorkers, terminateWorkers };
+export { eightWorkers, terminateWorkers };

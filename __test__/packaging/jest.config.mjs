@@ -1,8 +1,10 @@
 // The tests of the packages as they are published, which test:node leaves out: npm run test:packaging
 
+import shared from '../../jest.config.js';
+
 /** @type {import('jest').Config} */
-module.exports = {
-  ...require('../../jest.config.js'),
+export default {
+  ...shared,
   rootDir: '../..',
   testMatch: ['<rootDir>/__test__/packaging/**/*.test.ts'],
   testPathIgnorePatterns: [],
