@@ -21,10 +21,10 @@ export function electronBinary(): string {
   );
 }
 
-/** A command line under a display: its own one on a Linux without, through xvfb-run. */
+/** A command line under a display: its own one on a Linux without, through xvfb-run, open to every user of the machine. */
 export function underDisplay(command: string, args: string[]): [string, string[]] {
   const needed = process.platform === 'linux' && !process.env['DISPLAY'];
-  return needed ? ['xvfb-run', ['-a', command, ...args]] : [command, args];
+  return needed ? ['xvfb-run', ['-a', '-s', '-ac -screen 0 1280x1024x24', command, ...args]] : [command, args];
 }
 
 /** What Electron is started with here: a test machine has no GPU and often no user namespaces. */

@@ -30,7 +30,13 @@ export async function runIn(
   args: string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Outcome> {
-  const options = { cwd, env: { ...process.env, ...env }, timeout: 240_000, maxBuffer: 1 << 26 };
+  const options = {
+    cwd,
+    env: { ...process.env, ...env },
+    timeout: 240_000,
+    maxBuffer: 1 << 26,
+    shell: command === 'npm' && process.platform === 'win32',
+  };
   try {
     return { code: 0, ...(await run(command, args, options)) };
   } catch (error) {
@@ -64,7 +70,7 @@ export async function installed(
   switch (manager) {
     case 'npm': {
       const args = ['install', dependency, '--no-audit', '--no-fund', `--cache=${join(app, '.npm')}`, ...quiet];
-      return runIn(app, process.platform === 'win32' ? 'npm.cmd' : 'npm', args);
+      return runIn(app, 'npm', args);
     }
     case 'pnpm':
       return node(app, tool('pnpm', 'pnpm'), 'add', dependency, `--store-dir=${join(app, '.store')}`, ...quiet);

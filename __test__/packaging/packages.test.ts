@@ -1,7 +1,7 @@
 // The archives as they are published: what is in them, how large they are, and where they run.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tar from 'tar';
 import { temporaryFolder } from '../support/fixtures';
@@ -117,7 +117,7 @@ describe('linted', () => {
   test.each([main, ownPackage])('publint: $name', async ({ name, version }) => {
     const folder = join(parent, name);
     await tar.x({ file: archiveOf({ name, version }), cwd: parent });
-    spawnSync('mv', [join(parent, 'package'), folder]);
+    renameSync(join(parent, 'package'), folder);
     expect(runNode([tool('publint', 'publint'), 'run', folder, '--strict', '--pack', 'false'])).toMatchObject({
       status: 0,
     });
