@@ -59,7 +59,7 @@ export async function packageApp({ electron, out }) {
     overwrite: true,
     quiet: true,
     prune: false, // only what runs was installed
-    asar: { unpackDir: '{node_modules/sentence-embedder*,node_modules/@lancedb/lancedb-*}' },
+    asar: { unpackDir: '**/node_modules/{sentence-embedder-*,@lancedb/lancedb-*}' },
     ignore: [/^\/notes/, /\.md$/, /\.d\.[cm]?ts$/, /\.map$/],
     extraResource: [model],
     electronVersion: readFileSync(join(electron, 'version'), 'utf8').trim().replace(/^v/, ''),
