@@ -128,9 +128,13 @@ impl NativeEmbedder {
         let thread = thread::Builder::new()
             .name("embedder-close".to_owned())
             .spawn(move || {
-                promised.settle(guarded("closing", || Ok(embedder.close())), |env, ()| {
-                    returned(env, ())
-                });
+                promised.settle(
+                    guarded("closing", || {
+                        embedder.close();
+                        Ok(())
+                    }),
+                    |env, ()| returned(env, ()),
+                );
             })?;
         teardown::register_thread(env, thread)?;
         Ok(promise)

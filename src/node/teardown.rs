@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use napi::Env;
+use napi_derive::napi;
 
 use crate::model::events::Cancel;
 use crate::pipeline::embedder::Embedder;
@@ -53,14 +54,16 @@ pub fn register(env: Env, embedder: &Arc<Embedder>) -> napi::Result<()> {
 fn hook(env: Env) -> napi::Result<()> {
     let first = LIVING.with_borrow_mut(|living| !std::mem::replace(&mut living.hooked, true));
     if first {
-        env.add_env_cleanup_hook((), |()| end())?;
+        env.add_env_cleanup_hook((), |()| end_environment())?;
     }
     Ok(())
 }
 
-/// Stops everything and waits for it: after this, ONNX Runtime may be torn down by the process's exit, which would
-/// crash a thread that is still inside it.
-fn end() {
+/// Ends all work of this JavaScript thread and waits for it. lib/ calls it on the process's `exit` event, since
+/// `process.exit()` runs no environment hooks on the main thread: it goes straight on to destroy the statics of every
+/// library, which would crash a thread that is still inside ONNX Runtime.
+#[napi]
+pub fn end_environment() {
     let living = LIVING.take();
     let embedders: Vec<_> = living.embedders.iter().filter_map(Weak::upgrade).collect();
     for embedder in &embedders {

@@ -70,7 +70,7 @@ impl Embedder {
         }
         watch.cancel().check()?;
         let tokenizer = Arc::new(Tokenizer::load(&spec)?);
-        let mut wide = Session::open(&spec, config.threads)?;
+        let mut wide = Session::open(&spec, config.threads, watch.cancel())?;
         let dimension = probe(&mut wide, &tokenizer, &spec)?;
         let sessions = Sessions {
             wide,
@@ -226,5 +226,15 @@ fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Resu
         tokenizer.largest_id(),
         spec.tokenizer_file.display(),
     )))?;
-    Ok(dimension)
+    match spec.stated_dimension {
+        Some(stated) if stated != dimension => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} gives {dimension} dimensions but {} says {stated}: they are not of one model",
+                spec.onnx_file.display(),
+                spec.pooling.source,
+            ),
+        )),
+        _ => Ok(dimension),
+    }
 }
