@@ -14,7 +14,7 @@ use super::pooling;
 use super::tokenizer::Sequence;
 use crate::config::Pooling;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::model::folder::ModelSpec;
+use crate::model::folder::{ModelSpec, OPTION_POOLING};
 use crate::runtime;
 
 /// What a graph input is fed with. All are `[batch_size, sequence_length]` of int64.
@@ -106,6 +106,8 @@ impl Session {
     pub fn stop_handle(&self) -> Result<Stop> {
         let options: RunOptions<NoSelectedOutputs> =
             RunOptions::new().context(ErrorKind::Inference, || "ONNX Runtime could not prepare a run")?;
+        // `Stop` is what makes this `Arc` safe to share.
+        #[allow(clippy::arc_with_non_send_sync)]
         Ok(Stop(Arc::new(options.with_outputs(
             OutputSelector::no_default().with(self.output.as_str()),
         ))))
@@ -234,7 +236,7 @@ fn resolve_output(outputs: &[Outlet], spec: &ModelSpec) -> Result<(String, Reado
         .into_iter()
         .find(|name| has(name, 3));
     let ready = Some("sentence_embedding").filter(|name| has(name, 2));
-    let asked_for = spec.pooling.source.starts_with("option");
+    let asked_for = spec.pooling.source == OPTION_POOLING;
     match (tokens, ready) {
         // The graph's own pooling is better than a guess; what the folder or the caller says is better than both.
         (_, Some(name)) if spec.pooling_is_guess => Ok((name.to_owned(), Readout::Ready)),
