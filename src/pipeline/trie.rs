@@ -182,14 +182,17 @@ impl Bits {
 
     /// The bits that are not set, ascending.
     fn unset(&self) -> impl Iterator<Item = u8> {
-        (0_u8..).step_by(64).zip(self.0).flat_map(|(offset, word)| {
-            let mut free = !word;
-            std::iter::from_fn(move || {
-                let bit = u8::try_from(free.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
-                free &= free - 1;
-                Some(offset + bit)
+        [0, 64, 128, 192]
+            .into_iter()
+            .zip(self.0)
+            .flat_map(|(offset, word)| {
+                let mut free = !word;
+                std::iter::from_fn(move || {
+                    let bit = u8::try_from(free.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+                    free &= free - 1;
+                    Some(offset + bit)
+                })
             })
-        })
     }
 }
 
