@@ -3,3 +3,6 @@
 pub mod error;
 #[allow(missing_docs)]
 pub mod kernels;
+#[allow(missing_docs)]
+pub mod model;
+pub mod operators;
