@@ -1,8 +1,10 @@
 //! Sentence embeddings inside the process: text in, one row of numbers a text out.
 
+pub mod config;
 pub mod error;
-#[allow(missing_docs)]
 pub mod kernels;
-#[allow(missing_docs)]
 pub mod model;
+mod node;
 pub mod operators;
+pub mod pipeline;
+pub mod runtime;

@@ -1,6 +1,9 @@
-//! Models as files: reading, recognising, rewriting.
+//! A model on disk: what its files say, and copies of it that load faster.
 
+pub mod catalog;
+pub mod folder;
 pub mod graph;
+#[allow(missing_docs, reason = "the fields of ONNX are documented by ONNX")]
 pub mod onnx;
 pub mod parts;
 pub mod patterns;

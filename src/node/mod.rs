@@ -1,0 +1,7 @@
+//! The Node binding: check arguments, convert, hand over to the pipeline, settle promises on the JavaScript thread.
+
+mod arguments;
+mod embedder;
+mod errors;
+mod job;
+mod teardown;

@@ -1,0 +1,214 @@
+//! The core's public face: load a model once, then embed, count, look at figures, close.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use super::call::{Call, Embeddings, Progress, Purpose, Settle};
+use super::scheduler::{Scheduler, Sessions};
+use super::session::{Readout, Session};
+use super::stats::Stats;
+use super::tokenizer::{Sequence, Tokenizer};
+use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::folder::{self, ModelSpec};
+
+/// A loaded model with its threads. Every method can be called from any thread.
+pub struct Embedder {
+    info: ModelInfo,
+    scheduler: Scheduler,
+}
+
+/// What was loaded, and where each value came from.
+#[derive(Debug, Clone)]
+pub struct ModelInfo {
+    /// What the model's files say, options included.
+    pub spec: ModelSpec,
+    /// Whether the graph pools by itself; then `spec.pooling` does not apply.
+    pub readout: Readout,
+    /// Numbers in one vector.
+    pub dimension: usize,
+    /// Precision of weights and products.
+    pub precision: Precision,
+    /// Threads that run the model, in all.
+    pub threads: usize,
+    /// How long loading took.
+    pub load_time: Duration,
+}
+
+/// A call that was accepted and can be cancelled.
+pub struct CallHandle {
+    embedder: Arc<Embedder>,
+    call: Option<Arc<Call>>,
+}
+
+impl CallHandle {
+    /// Settles the call with `error` unless it is settled already. Work that nobody else waits for is stopped.
+    pub fn cancel(&self, error: Error) {
+        if let Some(call) = &self.call {
+            self.embedder.scheduler.cancel(call, error);
+        }
+    }
+}
+
+impl Embedder {
+    /// Loads a model and starts its threads. Takes as long as the model is large: never call it on a thread that
+    /// must stay responsive.
+    ///
+    /// # Errors
+    /// Of kind `ModelNotFound`, `ModelInvalid`, `RuntimeNotFound` or `InvalidArgument`, as [`folder::read`],
+    /// [`Tokenizer::load`] and [`Session::open`] give them.
+    pub fn load(config: &EmbedderConfig) -> Result<Arc<Self>> {
+        let started = Instant::now();
+        let spec = folder::read(Path::new(&config.model), config)?;
+        let tokenizer = Arc::new(Tokenizer::load(&spec)?);
+        let mut wide = Session::open(&spec, config.threads)?;
+        let dimension = probe(&mut wide, &tokenizer, &spec)?;
+        let sessions = Sessions {
+            wide,
+            narrow: Vec::new(),
+        };
+        let info = ModelInfo {
+            readout: sessions.wide.readout(),
+            dimension,
+            precision: config.precision,
+            threads: config.threads,
+            load_time: started.elapsed(),
+            spec,
+        };
+        let scheduler = Scheduler::start(sessions, tokenizer)?;
+        Ok(Arc::new(Self { info, scheduler }))
+    }
+
+    /// Embeds `texts`; `settle` gets the result. `progress` is told of finished texts now and then.
+    pub fn embed(
+        self: &Arc<Self>,
+        texts: Vec<String>,
+        options: &EmbedOptions,
+        progress: Option<Progress>,
+        settle: Settle,
+    ) -> CallHandle {
+        let purpose = Purpose::Embed {
+            overflow: options.overflow,
+            normalize: options.normalize.unwrap_or(self.info.spec.normalize.value),
+        };
+        self.submit(texts, purpose, options, progress, settle)
+    }
+
+    /// Counts the tokens of `texts`, special tokens included, before truncation.
+    pub fn count_tokens(self: &Arc<Self>, texts: Vec<String>, settle: Settle) -> CallHandle {
+        let options = EmbedOptions {
+            priority: Priority::Interactive,
+            ..EmbedOptions::default()
+        };
+        self.submit(texts, Purpose::Count, &options, None, settle)
+    }
+
+    /// Embeds `texts` and waits for the result.
+    ///
+    /// # Errors
+    /// Of kind `TooLong`, `Inference`, `Timeout` or `Closed`.
+    pub fn embed_blocking(
+        self: &Arc<Self>,
+        texts: Vec<String>,
+        options: &EmbedOptions,
+    ) -> Result<Embeddings> {
+        let (sender, receiver) = mpsc::channel();
+        let settle = Box::new(move |result| drop(sender.send(result)));
+        self.embed(texts, options, None, settle);
+        receiver
+            .recv()
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "A call was dropped unanswered")))
+    }
+
+    /// What was loaded.
+    #[must_use]
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.scheduler.stats()
+    }
+
+    /// Rejects every call that is not answered yet and every later one with [`ErrorKind::Closed`], and waits until
+    /// the threads have ended and the model is freed. Idempotent.
+    pub fn close(&self) {
+        self.scheduler.close();
+        self.scheduler.join();
+    }
+
+    /// The first half of [`close`](Self::close): rejects, but does not wait.
+    pub fn begin_close(&self) {
+        self.scheduler.close();
+    }
+
+    fn submit(
+        self: &Arc<Self>,
+        texts: Vec<String>,
+        purpose: Purpose,
+        options: &EmbedOptions,
+        progress: Option<Progress>,
+        settle: Settle,
+    ) -> CallHandle {
+        let call = if texts.is_empty() {
+            settle(Ok(Embeddings {
+                dimension: self.info.dimension,
+                ..Embeddings::default()
+            }));
+            None
+        } else {
+            match Call::new(
+                texts,
+                options.priority,
+                purpose,
+                self.info.dimension,
+                progress,
+                settle,
+            ) {
+                Ok(call) => {
+                    let call = Arc::new(call);
+                    self.scheduler.submit(Arc::clone(&call), options.timeout);
+                    Some(call)
+                }
+                Err((error, settle)) => {
+                    settle(Err(error));
+                    None
+                }
+            }
+        };
+        CallHandle {
+            embedder: Arc::clone(self),
+            call,
+        }
+    }
+}
+
+/// Runs the model on two short sequences, so that a model that cannot work is refused now and not by the first call:
+/// it must give vectors, and take every id that its tokenizer can give.
+fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Result<usize> {
+    let stop = session.stop_handle()?;
+    let invalid = |sentence: String| {
+        move |cause: Error| Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause)
+    };
+    let mut run = |sequence: &Sequence| session.run(&[sequence], &stop);
+    let empty = tokenizer.encode("")?;
+    let (_, dimension) = run(&empty).map_err(invalid(format!(
+        "{} fails on an empty text",
+        spec.onnx_file.display()
+    )))?;
+    let largest = Sequence {
+        ids: vec![tokenizer.largest_id()],
+        type_ids: vec![0],
+        count: 1,
+    };
+    run(&largest).map_err(invalid(format!(
+        "{} fails on token id {}, the largest that {} gives: they are not of one model",
+        spec.onnx_file.display(),
+        tokenizer.largest_id(),
+        spec.tokenizer_file.display(),
+    )))?;
+    Ok(dimension)
+}

@@ -1,0 +1,11 @@
+//! The way of a text: tokenizer, batch, session, pooling, on the threads of the scheduler, behind one embedder.
+
+pub mod batch;
+pub mod call;
+pub mod embedder;
+pub mod pooling;
+mod queue;
+mod scheduler;
+pub mod session;
+pub mod stats;
+pub mod tokenizer;

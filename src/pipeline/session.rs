@@ -1,0 +1,278 @@
+//! One ONNX session: its inputs and outputs resolved at load, then micro-batches in and vectors out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView3};
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{
+    HasSelectedOutputs, NoSelectedOutputs, OutputSelector, RunOptions, Session as OrtSession,
+};
+use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
+
+use super::pooling;
+use super::tokenizer::Sequence;
+use crate::config::Pooling;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::model::folder::ModelSpec;
+use crate::runtime;
+
+/// What a graph input is fed with. All are `[batch_size, sequence_length]` of int64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Feed {
+    InputIds,
+    AttentionMask,
+    TokenTypeIds,
+}
+
+impl Feed {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "input_ids" => Some(Self::InputIds),
+            "attention_mask" => Some(Self::AttentionMask),
+            "token_type_ids" => Some(Self::TokenTypeIds),
+            _ => None,
+        }
+    }
+}
+
+/// How vectors come out of the graph's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readout {
+    /// `token_embeddings [batch_size, sequence_length, hidden_size]`, to be pooled.
+    Pool(Pooling),
+    /// `sentence_embedding [batch_size, hidden_size]`, pooled by the graph.
+    Ready,
+}
+
+/// A model that is ready to run.
+pub struct Session {
+    inner: OrtSession,
+    feeds: Vec<(String, Feed)>,
+    output: String,
+    readout: Readout,
+}
+
+/// Lets another thread end a run early; the run then fails.
+#[derive(Clone)]
+pub struct Stop(Arc<RunOptions<HasSelectedOutputs>>);
+
+// SAFETY: ort withholds `Sync` because selected outputs may hold preallocated values, which two runs could write at
+// once. None are preallocated here, and the only thing that another thread does is to set the atomic terminate flag.
+unsafe impl Sync for Stop {}
+// SAFETY: as above; the handle itself may move between threads (`RunOptions` is `Send`).
+unsafe impl Send for Stop {}
+
+impl Stop {
+    /// Ends the run at its next operator.
+    pub fn stop(&self) {
+        // Only an invalid handle can fail here, and this one is alive.
+        drop(self.0.terminate());
+    }
+}
+
+impl Session {
+    /// Opens the graph of `spec` for runs on `threads` threads, the calling one included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::RuntimeNotFound`] without the library; [`ErrorKind::ModelInvalid`] when the file is no usable
+    /// model, needs an input that is not known, or has no output that vectors can be made from.
+    pub fn open(spec: &ModelSpec, threads: usize) -> Result<Self> {
+        let environment = runtime::environment()?;
+        let file = &spec.onnx_file;
+        let inner = build(environment, file, threads).context(ErrorKind::ModelInvalid, || {
+            format!("{} cannot be loaded as an ONNX model", file.display())
+        })?;
+        let feeds = resolve_inputs(inner.inputs(), file)?;
+        let (output, readout) = resolve_output(inner.outputs(), spec)?;
+        Ok(Self {
+            inner,
+            feeds,
+            output,
+            readout,
+        })
+    }
+
+    /// How vectors come out of this graph.
+    #[must_use]
+    pub fn readout(&self) -> Readout {
+        self.readout
+    }
+
+    /// A handle that can end the run that is given it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Inference`] when ONNX Runtime cannot make one.
+    pub fn stop_handle(&self) -> Result<Stop> {
+        let options: RunOptions<NoSelectedOutputs> =
+            RunOptions::new().context(ErrorKind::Inference, || "ONNX Runtime could not prepare a run")?;
+        Ok(Stop(Arc::new(options.with_outputs(
+            OutputSelector::no_default().with(self.output.as_str()),
+        ))))
+    }
+
+    /// Runs `sequences`, all of one length, and gives `vectors [batch_size, hidden_size]`, row-major, and `hidden_size`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Inference`] when the run fails or was stopped, or gives a value that is not finite.
+    pub fn run(&mut self, sequences: &[&Sequence], stop: &Stop) -> Result<(Vec<f32>, usize)> {
+        let batch = sequences.len();
+        let length = sequences.first().map_or(0, |sequence| sequence.ids.len());
+        let failed = || format!("ONNX Runtime failed on {batch} sequences of {length} tokens");
+        let mut inputs = Vec::with_capacity(self.feeds.len());
+        for (name, feed) in &self.feeds {
+            let values = feed_values(*feed, sequences, length);
+            let tensor =
+                Tensor::from_array(([batch, length], values)).context(ErrorKind::Inference, failed)?;
+            inputs.push((name.as_str(), tensor));
+        }
+        let outputs = self
+            .inner
+            .run_with_options(inputs, &*stop.0)
+            .context(ErrorKind::Inference, failed)?;
+        let value = outputs.get(&self.output).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Inference,
+                format!("The run gave no output {}", self.output),
+            )
+        })?;
+        let (shape, data) = value
+            .try_extract_tensor::<f32>()
+            .context(ErrorKind::Inference, failed)?;
+        let shape: Vec<usize> = shape
+            .iter()
+            .map(|&size| usize::try_from(size).unwrap_or(0))
+            .collect();
+        let vectors = read_out(self.readout, &shape, data, batch, length)?;
+        if vectors.0.iter().all(|value| value.is_finite()) {
+            Ok(vectors)
+        } else {
+            Err(Error::new(
+                ErrorKind::Inference,
+                "The model gave a value that is not a finite number",
+            ))
+        }
+    }
+}
+
+fn read_out(
+    readout: Readout,
+    shape: &[usize],
+    data: &[f32],
+    batch: usize,
+    length: usize,
+) -> Result<(Vec<f32>, usize)> {
+    let unexpected = || {
+        format!("Expected {batch} sequences of {length} tokens from the model but got the shape {shape:?}")
+    };
+    match (readout, shape) {
+        (Readout::Ready, &[rows, hidden]) if rows == batch => Ok((data.to_vec(), hidden)),
+        (Readout::Pool(pooling), &[rows, tokens, hidden]) if rows == batch && tokens == length => {
+            let embeddings = ArrayView3::from_shape((rows, tokens, hidden), data)
+                .context(ErrorKind::Inference, unexpected)?;
+            let mut vectors = Array2::zeros((rows, hidden));
+            for (text, vector) in embeddings.outer_iter().zip(vectors.outer_iter_mut()) {
+                pooling::pool(pooling, text, vector);
+            }
+            Ok((vectors.into_raw_vec_and_offset().0, hidden))
+        }
+        _ => Err(Error::new(ErrorKind::Inference, unexpected())),
+    }
+}
+
+fn build(
+    environment: &ort::environment::Environment,
+    file: &Path,
+    threads: usize,
+) -> ort::Result<OrtSession> {
+    OrtSession::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::Level3)?
+        .with_intra_threads(threads)?
+        .with_inter_threads(1)?
+        .with_parallel_execution(false)?
+        // A desktop app that embeds nothing must use no processor time.
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        // Shapes change from run to run: remembering an allocation pattern for each only makes memory grow.
+        .with_memory_pattern(false)?
+        // KleidiAI keeps a second copy of all weights on Apple Silicon (onnxruntime #29538).
+        .with_config_entry("mlas.disable_kleidiai", "1")?
+        .commit_from_file(file)
+}
+
+fn resolve_inputs(inputs: &[Outlet], file: &Path) -> Result<Vec<(String, Feed)>> {
+    let names = || inputs.iter().map(Outlet::name).collect::<Vec<_>>().join(", ");
+    let feeds: Option<Vec<_>> = inputs
+        .iter()
+        .map(|input| Some((input.name().to_owned(), Feed::of(input.name())?)))
+        .collect();
+    let whole_numbers = inputs.iter().all(|input| {
+        matches!(input.dtype(), ValueType::Tensor { ty: TensorElementType::Int64, shape, .. } if shape.len() == 2)
+    });
+    match feeds {
+        Some(feeds) if whole_numbers && feeds.iter().any(|(_, feed)| *feed == Feed::InputIds) => Ok(feeds),
+        _ => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} needs inputs that cannot be supplied; supported are int64 input_ids, attention_mask and \
+                 token_type_ids [batch_size, sequence_length], found: {}",
+                file.display(),
+                names(),
+            ),
+        )),
+    }
+}
+
+fn resolve_output(outputs: &[Outlet], spec: &ModelSpec) -> Result<(String, Readout)> {
+    let has = |name: &str, rank: usize| {
+        outputs.iter().any(|output| {
+            output.name() == name
+                && matches!(output.dtype(), ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } if shape.len() == rank)
+        })
+    };
+    let tokens = ["last_hidden_state", "token_embeddings"]
+        .into_iter()
+        .find(|name| has(name, 3));
+    let ready = Some("sentence_embedding").filter(|name| has(name, 2));
+    let asked_for = spec.pooling.source.starts_with("option");
+    match (tokens, ready) {
+        // The graph's own pooling is better than a guess; what the folder or the caller says is better than both.
+        (_, Some(name)) if spec.pooling_is_guess => Ok((name.to_owned(), Readout::Ready)),
+        (Some(name), _) => Ok((name.to_owned(), Readout::Pool(spec.pooling.value))),
+        (None, Some(name)) if !asked_for => Ok((name.to_owned(), Readout::Ready)),
+        _ => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} has no output that can be {}; supported are float32 last_hidden_state or token_embeddings \
+                 [batch_size, sequence_length, hidden_size] and sentence_embedding [batch_size, hidden_size], found: {}",
+                spec.onnx_file.display(),
+                if asked_for {
+                    "pooled as options.pooling asks"
+                } else {
+                    "made into vectors"
+                },
+                outputs
+                    .iter()
+                    .map(|output| format!("{} {}", output.name(), output.dtype()))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+        )),
+    }
+}
+
+fn feed_values(feed: Feed, sequences: &[&Sequence], length: usize) -> Vec<i64> {
+    let wide = |row: &[u32]| row.iter().map(|&id| i64::from(id)).collect::<Vec<_>>();
+    match feed {
+        Feed::InputIds => sequences
+            .iter()
+            .flat_map(|sequence| wide(&sequence.ids))
+            .collect(),
+        Feed::TokenTypeIds => sequences
+            .iter()
+            .flat_map(|sequence| wide(&sequence.type_ids))
+            .collect(),
+        // Sequences of one length are never padded, so every position is real.
+        Feed::AttentionMask => vec![1; sequences.len() * length],
+    }
+}

@@ -1,0 +1,155 @@
+//! Text to token ids, counting the tokens before anything is cut off.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokenizers::{PostProcessor, Tokenizer as HuggingFaceTokenizer};
+
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::model::folder::ModelSpec;
+
+/// The tokens of one text, ready for the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    /// `input_ids [sequence_length]`, special tokens included, at most the model's maximum.
+    pub ids: Vec<u32>,
+    /// `token_type_ids [sequence_length]`.
+    pub type_ids: Vec<u32>,
+    /// Tokens before truncation, special tokens included.
+    pub count: usize,
+}
+
+impl Sequence {
+    /// Whether the text had more tokens than `ids` holds.
+    #[must_use]
+    pub fn truncated(&self) -> bool {
+        self.count > self.ids.len()
+    }
+}
+
+/// A model's tokenizer with its limits.
+pub struct Tokenizer {
+    inner: HuggingFaceTokenizer,
+    max_tokens: usize,
+    /// Tokens that the post-processor adds around every text.
+    special_tokens: usize,
+    lower_case: bool,
+    prompt: Option<String>,
+}
+
+impl Tokenizer {
+    /// Reads the tokenizer of `spec`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] when the file cannot be read, [`ErrorKind::ModelInvalid`] when it cannot be used,
+    /// [`ErrorKind::InvalidArgument`] when the limit leaves no room for the special tokens.
+    pub fn load(spec: &ModelSpec) -> Result<Self> {
+        let file = &spec.tokenizer_file;
+        let bytes = fs::read(file).context(ErrorKind::ModelNotFound, || {
+            format!("The tokenizer {} cannot be read", file.display())
+        })?;
+        let unusable = || format!("{} cannot be used as a tokenizer", file.display());
+        // The tokenizers crate indexes into what it parses: a malformed file can make it panic.
+        let mut inner = catch_unwind(|| HuggingFaceTokenizer::from_bytes(&bytes))
+            .map_err(|_| Error::new(ErrorKind::ModelInvalid, unusable()))?
+            .context(ErrorKind::ModelInvalid, unusable)?;
+        // sentence-transformers sets its own limit and pads by batch: what tokenizer.json says of both is overridden.
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .context(ErrorKind::ModelInvalid, unusable)?;
+        let special_tokens = inner.get_post_processor().map_or(0, |it| it.added_tokens(false));
+        let max_tokens = spec.max_tokens.value;
+        if max_tokens <= special_tokens {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!(
+                    "Expected more than {special_tokens} for options.maxTokens, which the special tokens alone take, \
+                     but received {max_tokens}"
+                ),
+            ));
+        }
+        Ok(Self {
+            inner,
+            max_tokens,
+            special_tokens,
+            lower_case: spec.lower_case,
+            prompt: spec.prompt.clone(),
+        })
+    }
+
+    /// Longest sequence in tokens, special tokens included.
+    #[must_use]
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// The largest id that this tokenizer can give.
+    #[must_use]
+    pub fn largest_id(&self) -> u32 {
+        self.inner.get_vocab(true).into_values().max().unwrap_or(0)
+    }
+
+    /// The tokens of `text`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Inference`] when the tokenizer refuses the text, which no known tokenizer does.
+    pub fn encode(&self, text: &str) -> Result<Sequence> {
+        catch_unwind(AssertUnwindSafe(|| self.encode_unguarded(text)))
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Inference, refused(text))))
+    }
+
+    fn encode_unguarded(&self, text: &str) -> Result<Sequence> {
+        let prepared = self.prepare(text);
+        let mut encoding = self
+            .inner
+            .encode_fast(prepared.as_ref(), false)
+            .context(ErrorKind::Inference, || refused(text))?;
+        let count = encoding.len() + self.special_tokens;
+        if count > self.max_tokens {
+            let room = self.max_tokens - self.special_tokens;
+            encoding.truncate(room, 0, tokenizers::TruncationDirection::Right);
+            // What was cut off is kept there, and would get special tokens of its own.
+            encoding.take_overflowing();
+        }
+        let encoding = self
+            .inner
+            .post_process(encoding, None, true)
+            .context(ErrorKind::Inference, || refused(text))?;
+        Ok(Sequence {
+            ids: encoding.get_ids().to_vec(),
+            type_ids: encoding.get_type_ids().to_vec(),
+            count,
+        })
+    }
+
+    /// What sentence-transformers does to a text before it tokenises it: strip, prompt, lower case.
+    fn prepare<'text>(&self, text: &'text str) -> std::borrow::Cow<'text, str> {
+        let stripped = text.trim_matches(is_python_space);
+        match (&self.prompt, self.lower_case) {
+            (None, false) => stripped.into(),
+            (None, true) => stripped.to_lowercase().into(),
+            (Some(prompt), lower) => {
+                let whole = format!("{prompt}{text}");
+                let whole = whole.trim_matches(is_python_space);
+                if lower {
+                    whole.to_lowercase().into()
+                } else {
+                    whole.to_owned().into()
+                }
+            }
+        }
+    }
+}
+
+/// Python's `str.strip` also takes the four separators that Unicode does not call white space.
+fn is_python_space(character: char) -> bool {
+    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+}
+
+fn refused(text: &str) -> String {
+    format!(
+        "The tokenizer failed on a text of {} characters",
+        text.chars().count()
+    )
+}
