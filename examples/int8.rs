@@ -9,6 +9,7 @@ use std::time::Instant;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::Tensor;
+use sentence_embedder::model::calibration::SENTENCES;
 use sentence_embedder::model::quantize::quantize_model;
 use sentence_embedder::operators;
 
@@ -16,10 +17,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["quantize", source, output, folder] => {
+        ["quantize", source, tokenizer, output, folder] => {
             std::fs::create_dir_all(folder).unwrap();
+            let examples = if *tokenizer == "-" { Vec::new() } else { examples(tokenizer) };
             let started = Instant::now();
-            let summary = quantize_model(Path::new(source), output, Path::new(folder)).unwrap();
+            let summary = quantize_model(Path::new(source), output, &examples, Path::new(folder)).unwrap();
             println!("{summary:?} in {:.1} s", started.elapsed().as_secs_f64());
         }
         // Mean-pooled vectors as raw f32.
@@ -42,21 +44,21 @@ fn main() {
             }
             println!("while running: {}", memory());
         }
-        _ => panic!("quantize SOURCE OUTPUT FOLDER | embed MODEL TOKENS TO | speed THREADS ROUNDS BATCH TOKENS MODEL... | memory MODEL"),
+        _ => panic!("quantize SOURCE TOKENIZER|- OUTPUT FOLDER | embed MODEL TOKENS TO | speed THREADS ROUNDS BATCH TOKENS MODEL... | memory MODEL"),
     }
 }
 
-fn environment() -> &'static ort::environment::Environment {
-    static ENVIRONMENT: std::sync::OnceLock<ort::environment::Environment> = std::sync::OnceLock::new();
-    ENVIRONMENT.get_or_init(|| {
-        let library = std::env::var("ORT_DYLIB_PATH").expect("ORT_DYLIB_PATH names libonnxruntime");
-        ort::init_from(library).unwrap().with_telemetry(false).build().unwrap()
-    })
+fn examples(tokenizer: &str) -> Vec<Vec<i64>> {
+    let mut tokenizer = tokenizers::Tokenizer::from_file(tokenizer).unwrap();
+    tokenizer.with_padding(None);
+    let ids = |text: &&str| tokenizer.encode(*text, true).unwrap().get_ids().iter().map(|&id| i64::from(id)).collect();
+    SENTENCES.iter().map(ids).collect()
 }
 
 fn open(model: &str, threads: usize) -> Session {
-    let builder = Session::builder(environment()).unwrap();
-    let builder = builder.with_intra_threads(threads).unwrap();
+    let builder = Session::builder(sentence_embedder::runtime::environment().unwrap()).unwrap();
+    let builder = builder.with_intra_threads(threads).unwrap().with_memory_pattern(false).unwrap();
+    let builder = builder.with_intra_op_spinning(std::env::var_os("SPIN").is_some()).unwrap();
     let builder = builder.with_optimization_level(GraphOptimizationLevel::All).unwrap();
     let mut builder = operators::register(builder, threads).unwrap();
     let model = if Path::new(model).is_dir() { Path::new(model).join("model.onnx") } else { model.into() };

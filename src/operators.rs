@@ -7,7 +7,9 @@
 //! | `Embed` | ids `i64 [batch, tokens]`, table `u8 [vocabulary, hidden]`, ranges `f32 [vocabulary, 2]`, gamma, beta `f32 [hidden]`, then up to three pairs of ids and `f32` table | epsilon |
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput};
 use ort::session::builder::SessionBuilder;
@@ -36,10 +38,44 @@ type Outcome<T> = std::result::Result<T, ort::Error>;
 /// # Errors
 /// `Inference` when the runtime refuses them.
 pub fn register(builder: SessionBuilder, threads: usize) -> Result<SessionBuilder> {
+    register_with(builder, threads, None)
+}
+
+/// As [`register`], and each product notes in `observations` what it was given.
+///
+/// # Errors
+/// `Inference` when the runtime refuses them.
+pub fn register_observed(builder: SessionBuilder, threads: usize, observations: &Observations) -> Result<SessionBuilder> {
+    register_with(builder, threads, Some(observations.clone()))
+}
+
+/// The largest magnitude that each input column of each product had, by the name of the product's node.
+#[derive(Debug, Clone, Default)]
+pub struct Observations(Arc<Mutex<HashMap<String, Vec<f32>>>>);
+
+impl Observations {
+    /// Takes out what was noted for the product called `node`.
+    #[must_use]
+    pub fn take(&self, node: &str) -> Option<Vec<f32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(node)
+    }
+
+    fn note(&self, node: &str, x: &[f32], k: usize) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let largest = all.entry(node.to_owned()).or_insert_with(|| vec![0.0; k]);
+        for row in x.chunks_exact(k) {
+            for (largest, x) in largest.iter_mut().zip(row) {
+                *largest = largest.max(x.abs());
+            }
+        }
+    }
+}
+
+fn register_with(builder: SessionBuilder, threads: usize, observations: Option<Observations>) -> Result<SessionBuilder> {
     let failed = || "Cannot register the operators of sentence-embedder";
     let isa = Isa::detect();
     let domain = OperatorDomain::new(DOMAIN)
-        .and_then(|domain| domain.add(ProductOperator { isa, threads }))
+        .and_then(|domain| domain.add(ProductOperator { isa, threads, observations }))
         .and_then(|domain| domain.add(AttentionOperator { isa, threads }))
         .and_then(|domain| domain.add(EmbedOperator { isa }))
         .context(ErrorKind::Inference, failed)?;
@@ -121,6 +157,7 @@ fn missing(what: &str) -> ort::Error {
 struct ProductOperator {
     isa: Isa,
     threads: usize,
+    observations: Option<Observations>,
 }
 
 struct ProductKernel {
@@ -128,6 +165,7 @@ struct ProductKernel {
     threads: usize,
     gelu: bool,
     epsilon: f32,
+    observed: Option<(String, Observations)>,
 }
 
 impl Operator for ProductOperator {
@@ -157,7 +195,11 @@ impl Operator for ProductOperator {
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> Outcome<ProductKernel> {
         let gelu = context.get::<i64>("gelu").unwrap_or_default() != 0;
         let epsilon = context.get::<f32>("epsilon").unwrap_or_default();
-        Ok(ProductKernel { isa: self.isa, threads: self.threads, gelu, epsilon })
+        let observed = match &self.observations {
+            Some(observations) => Some((context.node_name()?, observations.clone())),
+            None => None,
+        };
+        Ok(ProductKernel { isa: self.isa, threads: self.threads, gelu, epsilon, observed })
     }
 }
 
@@ -174,6 +216,9 @@ impl Kernel for ProductKernel {
         let (k, n) = (x.shape.last().copied().unwrap_or(0), columns.shape.last().copied().unwrap_or(0));
         let weights = Weights { k, n, values: values.values, columns: columns.values, outliers, outlier_weights };
         check(weights.is_consistent(), "The weights of a product do not fit its input")?;
+        if let Some((node, observations)) = &self.observed {
+            observations.note(node, x.values, k);
+        }
         let residual = tensor::<f32>(&residual)?.map(|residual| residual.values);
         let (gamma, beta) = (tensor::<f32>(&gamma)?, tensor::<f32>(&beta)?);
         let norm = match (residual, gamma, beta) {

@@ -91,6 +91,25 @@ impl Task for Quantize<'_> {
     }
 }
 
+/// Quantises one row by itself: a row of a table.
+pub struct QuantizeRow<'a> {
+    /// As many as `values`, a multiple of sixteen.
+    pub x: &'a [f32],
+    /// The bytes.
+    pub values: &'a mut [u8],
+    /// Their scale and minimum.
+    pub range: &'a mut [f32; 2],
+}
+
+impl Task for QuantizeRow<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let len = self.values.len() / LANES * LANES;
+        // SAFETY: both slices have `len` elements, or slicing panics.
+        *self.range = unsafe { quantize_row::<S>(&self.x[..len], &mut self.values[..len]) };
+    }
+}
+
 /// Writes `x` as bytes and answers their scale and minimum.
 #[inline(always)]
 unsafe fn quantize_row<S: Simd>(x: &[f32], values: &mut [u8]) -> [f32; 2] {

@@ -1,5 +1,6 @@
 //! A model on disk: what its files say, and copies of it that load faster.
 
+pub mod calibration;
 pub mod catalog;
 pub mod folder;
 pub mod graph;

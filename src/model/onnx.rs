@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
@@ -399,6 +399,33 @@ impl DataWriter {
         let tensor = self.begin(name, data_type, dims, bytes.len())?;
         self.write(bytes)?;
         Ok(tensor)
+    }
+
+    /// Where the next tensor will begin.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.offset
+    }
+
+    /// Forgets everything from `position` on; nobody may have that part mapped.
+    ///
+    /// # Errors
+    /// `Internal` with the cause when the file cannot be cut.
+    pub fn rewind(&mut self, position: usize) -> Result<()> {
+        let failed = || format!("Cannot rewrite {}", self.path.display());
+        self.file.flush().context(ErrorKind::Internal, failed)?;
+        self.file.get_mut().set_len(position as u64).context(ErrorKind::Internal, failed)?;
+        self.file.seek(SeekFrom::Start(position as u64)).context(ErrorKind::Internal, failed)?;
+        self.offset = position;
+        Ok(())
+    }
+
+    /// Hands everything written so far to the system, so that others can map it.
+    ///
+    /// # Errors
+    /// `Internal` with the cause when the disk is full.
+    pub fn flush(&mut self) -> Result<()> {
+        self.file.flush().context(ErrorKind::Internal, || format!("Cannot write {}", self.path.display()))
     }
 
     /// Flushes everything to the disk.

@@ -4,15 +4,19 @@
 //! Weights are signed bytes with one scale per output column, laid out as the kernels read them, so a session maps the file
 //! and copies nothing. The table of token rows is bytes with scale and minimum per row.
 
+use std::collections::HashSet;
 use std::path::Path;
 
+use super::calibration::observe;
 use super::graph::{Graph, needed};
-use super::onnx::{DataWriter, ModelProto, NodeProto, OperatorSetIdProto, Source, TensorProto, data_type, floats_of, write_model};
-use super::patterns::{Attention, LayerNorm, Linear, Lookup, attention, gelu, layer_norm, linear};
+use super::onnx::{DataWriter, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Source, TensorProto, data_type, floats_of, write_model};
 use super::parts::{Part, Product, divide};
-use crate::error::{Context, Error, ErrorKind, Result};
+use super::patterns::{Attention, LayerNorm, Linear, Lookup, attention, gelu, layer_norm, linear};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::product::QuantizeRow;
 use crate::kernels::simd::LANES;
-use crate::operators::DOMAIN;
+use crate::kernels::{Isa, run};
+use crate::operators::{DOMAIN, Observations};
 
 /// Changes whenever the same input gives another file.
 pub const QUANTIZER_VERSION: u32 = 1;
@@ -38,10 +42,13 @@ pub struct Summary {
 
 /// Writes an 8-bit copy of `source` into `folder`, which must exist. `output` is the value to keep, the others are dropped.
 ///
+/// `examples` are token ids as the model's tokenizer makes them from [`SENTENCES`](super::calibration::SENTENCES); without
+/// any, outliers are guessed from the weights, which costs quality.
+///
 /// # Errors
 /// `ModelNotFound` or `ModelInvalid` for the source, also when nothing in it is recognised; `Internal` when the folder cannot
 /// be written.
-pub fn quantize_model(source: &Path, output: &str, folder: &Path) -> Result<Summary> {
+pub fn quantize_model(source: &Path, output: &str, examples: &[Vec<i64>], folder: &Path) -> Result<Summary> {
     let mut source = Source::open(source)?;
     let model = source.model.clone();
     let invalid = |what: &str| Error::new(ErrorKind::ModelInvalid, what.to_owned());
@@ -50,53 +57,54 @@ pub fn quantize_model(source: &Path, output: &str, folder: &Path) -> Result<Summ
     let kept = kept.ok_or_else(|| invalid(&format!("The graph has no output {output}")))?.clone();
     let graph = Graph::new(old);
     let parts = divide(&graph, output);
-
-    let data = DataWriter::create(folder, DATA_FILE)?;
-    let mut writer = Writer { graph: &graph, source: &mut source, data, nodes: Vec::new(), tensors: Vec::new(), summary: Summary::default() };
-    for (value, part) in &parts {
-        match part {
-            Part::Product(product) => writer.product(value, product)?,
-            Part::Attention(attention) => writer.attention(value, attention)?,
-            Part::Embed(lookup, norm) => writer.embed(value, lookup, norm)?,
-        }
-    }
-    let Writer { data, nodes, tensors, summary, .. } = writer;
-    if summary.products == 0 {
+    if !parts.values().any(|part| matches!(part, Part::Product(_) | Part::Attention(_))) {
         return Err(invalid("Nothing in the graph could be quantised"));
     }
     // The new nodes make the values of the old ones, whose other outputs nobody needs.
-    let others = old.node.iter().filter(|node| !node.output.iter().any(|output| parts.contains_key(output.as_str())));
-    let nodes = needed(others.cloned().chain(nodes).collect(), &[output]);
-    let tensors = writer_tensors(&mut source, old.initializer.iter(), tensors, &nodes, data)?;
-    let mut rewritten = ModelProto { graph: None, ..model.clone() };
-    let mut new = super::onnx::GraphProto { name: old.name.clone(), node: nodes, initializer: tensors, ..Default::default() };
-    new.input = old.input.iter().filter(|input| !old.initializer.iter().any(|tensor| tensor.name == input.name)).cloned().collect();
-    new.output = vec![kept];
-    rewritten.graph = Some(new);
-    rewritten.opset_import.push(OperatorSetIdProto { domain: DOMAIN.to_owned(), version: 1 });
-    write_model(&rewritten, &folder.join(GRAPH_FILE))?;
-    Ok(summary)
-}
+    let others = || old.node.iter().filter(|node| !node.output.iter().any(|output| parts.contains_key(output.as_str())));
+    let inputs = || old.input.iter().filter(|input| !old.initializer.iter().any(|tensor| tensor.name == input.name));
 
-/// All initializers that `nodes` read; the old ones among them move to the data file unless they are small.
-fn writer_tensors<'a>(
-    source: &mut Source,
-    old: impl Iterator<Item = &'a TensorProto>,
-    mut tensors: Vec<TensorProto>,
-    nodes: &[NodeProto],
-    mut data: DataWriter,
-) -> Result<Vec<TensorProto>> {
-    let reads: std::collections::HashSet<&str> = nodes.iter().flat_map(NodeProto::reads).collect();
-    for tensor in old.filter(|tensor| reads.contains(tensor.name.as_str())) {
-        if tensor.raw_data.len() >= 1024 || tensor.data_location != 0 {
-            let bytes = source.bytes(tensor)?;
-            tensors.push(data.tensor(&tensor.name, tensor.data_type, &tensor.shape(), &bytes)?);
-        } else {
-            tensors.push(tensor.clone());
+    let data = DataWriter::create(folder, DATA_FILE)?;
+    let mut writer = Writer::new(&graph, &mut source, data);
+    for (value, part) in &parts {
+        if let Part::Embed(lookup, norm) = part {
+            writer.embed(value, lookup, norm)?;
         }
     }
+    // What does not depend on the outliers is written once, the products again when the examples have been seen.
+    let tables = writer.mark();
+    let file = folder.join(GRAPH_FILE);
+    for last in [examples.is_empty(), true] {
+        for (value, part) in &parts {
+            match part {
+                Part::Product(product) => writer.product(value, product)?,
+                Part::Attention(attention) => writer.attention(value, attention)?,
+                Part::Embed(..) => {}
+            }
+        }
+        let nodes = needed(others().cloned().chain(writer.nodes.iter().cloned()).collect(), &[output]);
+        writer.keep(&old.initializer, &nodes)?;
+        let graph = GraphProto {
+            name: old.name.clone(),
+            node: nodes,
+            initializer: writer.tensors.clone(),
+            input: inputs().cloned().collect(),
+            output: vec![kept.clone()],
+            ..Default::default()
+        };
+        let mut rewritten = ModelProto { graph: Some(graph), ..model.clone() };
+        rewritten.opset_import.push(OperatorSetIdProto { domain: DOMAIN.to_owned(), version: 1 });
+        writer.data.flush()?;
+        write_model(&rewritten, &file)?;
+        if last {
+            break;
+        }
+        writer.observations = Some(observe(&file, examples)?);
+        writer.rewind(&tables)?;
+    }
+    let Writer { data, summary, .. } = writer;
     data.finish()?;
-    Ok(tensors)
+    Ok(summary)
 }
 
 /// Emits nodes and their tensors.
@@ -107,9 +115,50 @@ struct Writer<'a, 'g> {
     nodes: Vec<NodeProto>,
     tensors: Vec<TensorProto>,
     summary: Summary,
+    observations: Option<Observations>,
 }
 
-impl<'a> Writer<'a, '_> {
+/// A state of a [`Writer`] to go back to.
+struct Mark {
+    position: usize,
+    nodes: usize,
+    tensors: usize,
+    summary: Summary,
+}
+
+impl<'a, 'g> Writer<'a, 'g> {
+    fn new(graph: &'g Graph<'a>, source: &'g mut Source, data: DataWriter) -> Self {
+        let (nodes, tensors, summary) = (Vec::new(), Vec::new(), Summary::default());
+        Self { graph, source, data, nodes, tensors, summary, observations: None }
+    }
+
+    fn mark(&self) -> Mark {
+        let (nodes, tensors) = (self.nodes.len(), self.tensors.len());
+        Mark { position: self.data.position(), nodes, tensors, summary: self.summary }
+    }
+
+    fn rewind(&mut self, mark: &Mark) -> Result<()> {
+        self.nodes.truncate(mark.nodes);
+        self.tensors.truncate(mark.tensors);
+        self.summary = mark.summary;
+        self.data.rewind(mark.position)
+    }
+
+    /// Keeps the old initializers that `nodes` read, in the data file unless they are small.
+    fn keep(&mut self, old: &[TensorProto], nodes: &[NodeProto]) -> Result<()> {
+        let reads: HashSet<&str> = nodes.iter().flat_map(NodeProto::reads).collect();
+        for tensor in old.iter().filter(|tensor| reads.contains(tensor.name.as_str())) {
+            let kept = if tensor.raw_data.len() >= 1024 || tensor.data_location != 0 {
+                let bytes = self.source.bytes(tensor)?;
+                self.data.tensor(&tensor.name, tensor.data_type, &tensor.shape(), &bytes)?
+            } else {
+                tensor.clone()
+            };
+            self.tensors.push(kept);
+        }
+        Ok(())
+    }
+
     fn product(&mut self, value: &str, product: &Product<'a>) -> Result<()> {
         let mut node = self.multiply(value, &[product.linear])?.with_int("gelu", i64::from(product.gelu));
         if let Some((residual, norm)) = &product.residual {
@@ -145,19 +194,18 @@ impl<'a> Writer<'a, '_> {
         };
         let bytes = self.source.bytes(&tensor)?;
         let mut ranges = Vec::with_capacity(rows * 8);
-        let mut quantized = vec![0; hidden];
+        let (mut x, mut quantized, mut range) = (vec![0.0; hidden], vec![0; hidden], [0.0; 2]);
         let name = format!("{value}/table");
         let written = self.data.begin(&name, data_type::UINT8, &[rows, hidden], rows * hidden)?;
+        let isa = Isa::detect();
         for row in bytes.chunks_exact(hidden * 4) {
-            let low = floats_of(row).fold(f32::INFINITY, f32::min);
-            let range = floats_of(row).fold(f32::NEG_INFINITY, f32::max) - low;
-            let inverse = if range > 0.0 { 255.0 / range } else { 0.0 };
-            for (to, x) in quantized.iter_mut().zip(floats_of(row)) {
-                *to = ((x - low) * inverse).round() as u8;
+            for (to, from) in x.iter_mut().zip(floats_of(row)) {
+                *to = from;
             }
+            // SAFETY: the instruction set was detected; the rows have the same length.
+            unsafe { run(isa, QuantizeRow { x: &x, values: &mut quantized, range: &mut range }) };
             self.data.write(&quantized)?;
-            ranges.extend((range / 255.0).to_le_bytes());
-            ranges.extend(low.to_le_bytes());
+            ranges.extend(range.iter().flat_map(|value| value.to_le_bytes()));
         }
         self.tensors.push(written);
         let ranges_name = format!("{value}/ranges");
@@ -176,7 +224,13 @@ impl<'a> Writer<'a, '_> {
     fn multiply(&mut self, value: &str, layers: &[Linear<'a>]) -> Result<NodeProto> {
         let first = layers.first().ok_or_else(|| Error::new(ErrorKind::Internal, "A product without layers"))?;
         let (k, n) = (first.k, layers.iter().map(|layer| layer.n).sum::<usize>());
-        let outliers = largest(&self.spread(first.input, k)?, OUTLIERS);
+        let node = NodeProto::new("Product", DOMAIN, Vec::new(), value);
+        let observed = self.observations.as_ref().and_then(|observations| observations.take(&node.name));
+        let spread = match observed {
+            Some(spread) => spread,
+            None => self.spread(first.input, k)?,
+        };
+        let outliers = largest(&spread, OUTLIERS);
         let mut values = Vec::with_capacity(k * n);
         let mut columns: [Vec<f32>; 3] = Default::default();
         let mut outlier_weights = vec![Vec::new(); outliers.len()];
@@ -216,7 +270,7 @@ impl<'a> Writer<'a, '_> {
             inputs.extend([name("outliers"), name("outlier_weights")]);
         }
         self.summary.products += 1;
-        Ok(NodeProto::new("Product", DOMAIN, inputs, value))
+        Ok(NodeProto { input: inputs, ..node })
     }
 
     fn norm(&mut self, value: &str, norm: &LayerNorm<'a>) -> Result<[String; 2]> {
@@ -251,11 +305,6 @@ impl<'a> Writer<'a, '_> {
     /// After a layer normalisation a column has about mean beta and deviation gamma; a layer's output then has about the
     /// mean and the deviation of a sum of independent columns. Empty where nothing is known.
     fn spread(&mut self, value: &'a str, k: usize) -> Result<Vec<f32>> {
-        if let Some(path) = std::env::var_os("SE_CALIBRATION") {
-            let file = std::fs::read(path).context(ErrorKind::Internal, || "calibration")?;
-            let map: std::collections::HashMap<String, Vec<f32>> = serde_json::from_slice(&file).context(ErrorKind::Internal, || "calibration")?;
-            return Ok(map.get(value).cloned().unwrap_or_default());
-        }
         if let Some([mean, deviation]) = self.after_norm(value)? {
             return Ok(mean.iter().zip(deviation).map(|(mean, deviation)| mean.abs() + 3.0 * deviation).collect());
         }
@@ -327,13 +376,17 @@ fn pack(weights: &[f32], k: usize, n: usize, outliers: &[usize]) -> Packed {
         }
     }
     let scales: Vec<f32> = largest.iter().map(|largest| largest / 127.0).collect();
+    let inverses: Vec<f32> = scales.iter().map(|scale| if *scale > 0.0 { 1.0 / scale } else { 0.0 }).collect();
     let mut sums = vec![0_i32; n];
     let mut values = vec![0_u8; k * n];
     for (i, row) in rows() {
-        for (c, ((w, scale), sum)) in row.iter().zip(&scales).zip(&mut sums).enumerate() {
-            let value = if *scale > 0.0 { (w / scale).round() as i8 } else { 0 };
-            *sum += i32::from(value);
-            if let Some(to) = values.get_mut(((c / LANES * (k / 4) + i / 4) * LANES + c % LANES) * 4 + i % 4) {
+        let columns = row.chunks_exact(LANES).zip(inverses.chunks_exact(LANES)).zip(sums.chunks_exact_mut(LANES));
+        for (block, ((row, inverses), sums)) in columns.enumerate() {
+            let start = (block * (k / 4) + i / 4) * LANES * 4 + i % 4;
+            let to = values.iter_mut().skip(start).step_by(4);
+            for (((w, inverse), sum), to) in row.iter().zip(inverses).zip(sums).zip(to) {
+                let value = (w * inverse).round_ties_even() as i8;
+                *sum += i32::from(value);
                 *to = value as u8;
             }
         }
