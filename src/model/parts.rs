@@ -90,7 +90,10 @@ fn recognise<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Part<'a>> {
     Some(Part::Product(Product { linear, gelu: false, residual: None }))
 }
 
+/// Smaller products are not worth an operator of their own.
+const MINIMUM: usize = 32;
+
 /// Whether the kernels take the layer's shape, and whether it is large enough to be worth their while.
 fn is_worth_it(linear: &Linear) -> bool {
-    [linear.k, linear.n].iter().all(|size| size.is_multiple_of(LANES) && *size >= 64)
+    [linear.k, linear.n].iter().all(|size| size.is_multiple_of(LANES) && *size >= MINIMUM)
 }
