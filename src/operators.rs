@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput};
+use ort::operator::{
+    ComputeContext, Kernel, KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput,
+};
 use ort::session::builder::SessionBuilder;
 
 use ort::value::{PrimitiveTensorElementType, TensorElementType, ValueRef};
@@ -45,7 +47,11 @@ pub fn register(builder: SessionBuilder, threads: usize) -> Result<SessionBuilde
 ///
 /// # Errors
 /// `Inference` when the runtime refuses them.
-pub fn register_observed(builder: SessionBuilder, threads: usize, observations: &Observations) -> Result<SessionBuilder> {
+pub fn register_observed(
+    builder: SessionBuilder,
+    threads: usize,
+    observations: &Observations,
+) -> Result<SessionBuilder> {
     register_with(builder, threads, Some(observations.clone()))
 }
 
@@ -71,15 +77,28 @@ impl Observations {
     }
 }
 
-fn register_with(builder: SessionBuilder, threads: usize, observations: Option<Observations>) -> Result<SessionBuilder> {
+fn register_with(
+    builder: SessionBuilder,
+    threads: usize,
+    observations: Option<Observations>,
+) -> Result<SessionBuilder> {
     let failed = || "Cannot register the operators of sentence-embedder";
     let isa = Isa::detect();
     let domain = OperatorDomain::new(DOMAIN)
-        .and_then(|domain| domain.add(ProductOperator { isa, threads, observations }))
+        .and_then(|domain| {
+            domain.add(ProductOperator {
+                isa,
+                threads,
+                observations,
+            })
+        })
         .and_then(|domain| domain.add(AttentionOperator { isa, threads }))
         .and_then(|domain| domain.add(EmbedOperator { isa }))
         .context(ErrorKind::Inference, failed)?;
-    builder.with_operators(domain).map_err(ort::Error::<()>::from).context(ErrorKind::Inference, failed)
+    builder
+        .with_operators(domain)
+        .map_err(ort::Error::<()>::from)
+        .context(ErrorKind::Inference, failed)
 }
 
 /// Memory that a thread keeps between calls.
@@ -95,7 +114,12 @@ thread_local! {
 
 /// Lends this thread's memory; a nested loan gets fresh memory instead of a panic.
 fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-    let mut scratch = SCRATCH.with(|cell| cell.try_borrow_mut().map(|mut scratch| std::mem::take(&mut *scratch))).unwrap_or_default();
+    let mut scratch = SCRATCH
+        .with(|cell| {
+            cell.try_borrow_mut()
+                .map(|mut scratch| std::mem::take(&mut *scratch))
+        })
+        .unwrap_or_default();
     let answer = work(&mut scratch);
     SCRATCH.with(|cell| {
         if let Ok(mut place) = cell.try_borrow_mut() {
@@ -106,7 +130,12 @@ fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
 }
 
 /// Runs `work` for 0..tasks, on the session's threads if there are several.
-fn spread(context: &ComputeContext, threads: usize, tasks: usize, work: impl Fn(usize) + Sync + Send) -> Outcome<()> {
+fn spread(
+    context: &ComputeContext,
+    threads: usize,
+    tasks: usize,
+    work: impl Fn(usize) + Sync + Send,
+) -> Outcome<()> {
     if threads <= 1 || tasks <= 1 {
         (0..tasks).for_each(work);
         return Ok(());
@@ -123,6 +152,11 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
+    /// The first element. A method, so that closures capture the whole and not the bare pointer.
+    fn start(self) -> *mut f32 {
+        self.0
+    }
+
     /// A part of the output.
     ///
     /// # Safety
@@ -139,15 +173,27 @@ struct Input<'a, T> {
     values: &'a [T],
 }
 
-fn tensor<'a, T: PrimitiveTensorElementType>(value: &'a Option<ValueRef<'_>>) -> Outcome<Option<Input<'a, T>>> {
+fn tensor<'a, T: PrimitiveTensorElementType>(
+    value: &'a Option<ValueRef<'_>>,
+) -> Outcome<Option<Input<'a, T>>> {
     let Some(value) = value else { return Ok(None) };
     let (shape, values) = value.try_extract_tensor::<T>()?;
-    let shape = shape.iter().map(|&dim| usize::try_from(dim)).collect::<std::result::Result<_, _>>();
-    Ok(Some(Input { shape: shape.map_err(ort::Error::wrap)?, values }))
+    let shape = shape
+        .iter()
+        .map(|&dim| usize::try_from(dim))
+        .collect::<std::result::Result<_, _>>();
+    Ok(Some(Input {
+        shape: shape.map_err(ort::Error::wrap)?,
+        values,
+    }))
 }
 
 fn check(fits: bool, what: &str) -> Outcome<()> {
-    if fits { Ok(()) } else { Err(ort::Error::new(what.to_owned())) }
+    if fits {
+        Ok(())
+    } else {
+        Err(ort::Error::new(what.to_owned()))
+    }
 }
 
 fn missing(what: &str) -> ort::Error {
@@ -199,7 +245,13 @@ impl Operator for ProductOperator {
             Some(observations) => Some((context.node_name()?, observations.clone())),
             None => None,
         };
-        Ok(ProductKernel { isa: self.isa, threads: self.threads, gelu, epsilon, observed })
+        Ok(ProductKernel {
+            isa: self.isa,
+            threads: self.threads,
+            gelu,
+            epsilon,
+            observed,
+        })
     }
 }
 
@@ -213,9 +265,22 @@ impl Kernel for ProductKernel {
         let columns = tensor::<f32>(&columns)?.ok_or_else(|| missing("columns"))?;
         let outliers = tensor::<i32>(&outliers)?.map_or(&[][..], |outliers| outliers.values);
         let outlier_weights = tensor::<f32>(&outlier_weights)?.map_or(&[][..], |weights| weights.values);
-        let (k, n) = (x.shape.last().copied().unwrap_or(0), columns.shape.last().copied().unwrap_or(0));
-        let weights = Weights { k, n, values: values.values, columns: columns.values, outliers, outlier_weights };
-        check(weights.is_consistent(), "The weights of a product do not fit its input")?;
+        let (k, n) = (
+            x.shape.last().copied().unwrap_or(0),
+            columns.shape.last().copied().unwrap_or(0),
+        );
+        let weights = Weights {
+            k,
+            n,
+            values: values.values,
+            columns: columns.values,
+            outliers,
+            outlier_weights,
+        };
+        check(
+            weights.is_consistent(),
+            "The weights of a product do not fit its input",
+        )?;
         if let Some((node, observations)) = &self.observed {
             observations.note(node, x.values, k);
         }
@@ -223,9 +288,16 @@ impl Kernel for ProductKernel {
         let (gamma, beta) = (tensor::<f32>(&gamma)?, tensor::<f32>(&beta)?);
         let norm = match (residual, gamma, beta) {
             (Some(residual), Some(gamma), Some(beta)) => {
-                let norm = Norm { gamma: gamma.values, beta: beta.values, epsilon: self.epsilon };
+                let norm = Norm {
+                    gamma: gamma.values,
+                    beta: beta.values,
+                    epsilon: self.epsilon,
+                };
                 let rows = x.values.len() / k;
-                check(norm.gamma.len() == n && norm.beta.len() == n && residual.len() == rows * n, "The residual of a product does not fit")?;
+                check(
+                    norm.gamma.len() == n && norm.beta.len() == n && residual.len() == rows * n,
+                    "The residual of a product does not fit",
+                )?;
                 Some((residual, norm))
             }
             _ => None,
@@ -240,7 +312,9 @@ impl Kernel for ProductKernel {
         let rows = x.values.len() / k;
         let shared = Shared(out.as_mut_ptr());
         if self.threads <= 1 || rows >= self.threads * ROWS_WORTH_SPLITTING {
-            let block = ROW_BLOCK.min(rows.div_ceil(self.threads).next_multiple_of(6)).max(1);
+            let block = ROW_BLOCK
+                .min(rows.div_ceil(self.threads).next_multiple_of(6))
+                .max(1);
             let work = |task: usize| {
                 let range = task * block..((task + 1) * block).min(rows);
                 let x = x.values.get(range.start * k..range.end * k).unwrap_or_default();
@@ -249,8 +323,21 @@ impl Kernel for ProductKernel {
                 with_scratch(|scratch| {
                     // SAFETY: the instruction set was detected; the weights are consistent; `out` holds the rows of x.
                     unsafe {
-                        run(self.isa, Quantize { x, weights, to: &mut scratch.rows });
-                        let multiply = Multiply { rows: &scratch.rows, weights, blocks: 0..n / LANES, gelu: self.gelu, out: out.as_mut_ptr() };
+                        run(
+                            self.isa,
+                            Quantize {
+                                x,
+                                weights,
+                                to: &mut scratch.rows,
+                            },
+                        );
+                        let multiply = Multiply {
+                            rows: &scratch.rows,
+                            weights,
+                            blocks: 0..n / LANES,
+                            gelu: self.gelu,
+                            out: out.as_mut_ptr(),
+                        };
                         run(self.isa, multiply);
                         if let Some((residual, norm)) = norm {
                             let residual = residual.get(range.start * n..range.end * n).unwrap_or_default();
@@ -263,7 +350,16 @@ impl Kernel for ProductKernel {
         }
         with_scratch(|scratch| {
             // SAFETY: as above.
-            unsafe { run(self.isa, Quantize { x: x.values, weights, to: &mut scratch.rows }) };
+            unsafe {
+                run(
+                    self.isa,
+                    Quantize {
+                        x: x.values,
+                        weights,
+                        to: &mut scratch.rows,
+                    },
+                )
+            };
             let all = n / LANES;
             let share = all.div_ceil(self.threads).next_multiple_of(4);
             let rows: &QuantizedRows = &scratch.rows;
@@ -271,9 +367,19 @@ impl Kernel for ProductKernel {
             let isa = self.isa;
             spread(context, self.threads, all.div_ceil(share), |task| {
                 let blocks = task * share..((task + 1) * share).min(all);
-                let shared = shared;
                 // SAFETY: as above, and each task has its own columns.
-                unsafe { run(isa, Multiply { rows, weights, blocks, gelu, out: shared.0 }) };
+                unsafe {
+                    run(
+                        isa,
+                        Multiply {
+                            rows,
+                            weights,
+                            blocks,
+                            gelu,
+                            out: shared.start(),
+                        },
+                    )
+                };
             })
         })?;
         if let Some((residual, norm)) = norm {
@@ -305,7 +411,12 @@ impl Operator for AttentionOperator {
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
         let bias = || OperatorInput::optional(TensorElementType::Float32);
-        [OperatorInput::required(TensorElementType::Float32), bias(), bias(), bias()]
+        [
+            OperatorInput::required(TensorElementType::Float32),
+            bias(),
+            bias(),
+            bias(),
+        ]
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -313,10 +424,21 @@ impl Operator for AttentionOperator {
     }
 
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> Outcome<AttentionKernel> {
-        let head_size = context.get::<i64>("head_size").and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-        check(head_size > 0 && head_size.is_multiple_of(LANES), "head_size must be a positive multiple of 16")?;
+        let head_size = context
+            .get::<i64>("head_size")
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(0);
+        check(
+            head_size > 0 && head_size.is_multiple_of(LANES),
+            "head_size must be a positive multiple of 16",
+        )?;
         let scale = context.get::<f32>("scale").ok_or_else(|| missing("scale"))?;
-        Ok(AttentionKernel { isa: self.isa, threads: self.threads, head_size, scale })
+        Ok(AttentionKernel {
+            isa: self.isa,
+            threads: self.threads,
+            head_size,
+            scale,
+        })
     }
 }
 
@@ -324,13 +446,23 @@ impl Kernel for AttentionKernel {
     fn compute(&mut self, context: &ComputeContext) -> Outcome<()> {
         let x = context.input(0)?;
         let x = tensor::<f32>(&x)?.ok_or_else(|| missing("projections"))?;
-        let [batch, tokens, width] = x.shape[..] else { return Err(ort::Error::new("Projections must have three axes")) };
+        let [batch, tokens, width] = x.shape[..] else {
+            return Err(ort::Error::new("Projections must have three axes"));
+        };
         let hidden = width / 3;
         let head_size = self.head_size;
-        check(width == 3 * hidden && hidden.is_multiple_of(head_size), "Projections must hold whole heads")?;
+        check(
+            width == 3 * hidden && hidden.is_multiple_of(head_size),
+            "Projections must hold whole heads",
+        )?;
         let heads = hidden / head_size;
-        let values = (1..context.num_inputs()?).map(|i| context.input(i)).collect::<Outcome<Vec<_>>>()?;
-        let biases = values.iter().filter_map(|value| tensor::<f32>(value).transpose()).collect::<Outcome<Vec<_>>>()?;
+        let values = (1..context.num_inputs()?)
+            .map(|i| context.input(i))
+            .collect::<Outcome<Vec<_>>>()?;
+        let biases = values
+            .iter()
+            .filter_map(|value| tensor::<f32>(value).transpose())
+            .collect::<Outcome<Vec<_>>>()?;
         let mut places = Vec::with_capacity(biases.len());
         for bias in &biases {
             let mut shape = [1; 4];
@@ -340,22 +472,32 @@ impl Kernel for AttentionKernel {
             }
             let [b, h, q, k] = shape;
             let fits = |size: usize, all: usize| size == all || size == 1;
-            check(fits(b, batch) && fits(h, heads) && fits(q, tokens) && k == tokens, "A bias does not fit the scores")?;
+            check(
+                fits(b, batch) && fits(h, heads) && fits(q, tokens) && k == tokens,
+                "A bias does not fit the scores",
+            )?;
             let stride = |size: usize, step: usize| if size == 1 { 0 } else { step };
             places.push((bias.values, stride(b, h * q * k), stride(h, q * k), stride(q, k)));
         }
-        let mut out = context.output(0, [batch as i64, tokens as i64, hidden as i64])?.ok_or_else(|| missing("output"))?;
+        let mut out = context
+            .output(0, [batch as i64, tokens as i64, hidden as i64])?
+            .ok_or_else(|| missing("output"))?;
         let (_, out) = out.try_extract_tensor_mut::<f32>()?;
         let shared = Shared(out.as_mut_ptr());
         let (isa, scale) = (self.isa, self.scale);
         spread(context, self.threads, batch * heads, |task| {
-            let shared = shared;
             let (text, head) = (task / heads, task % heads);
-            let mut list = [Bias { values: &[], stride: 0 }; 3];
+            let mut list = [Bias {
+                values: &[],
+                stride: 0,
+            }; 3];
             let mut count = 0;
             for (to, (values, b, h, stride)) in list.iter_mut().zip(&places) {
                 let values = values.get(text * b + head * h..).unwrap_or_default();
-                *to = Bias { values, stride: *stride };
+                *to = Bias {
+                    values,
+                    stride: *stride,
+                };
                 count += 1;
             }
             with_scratch(|scratch| {
@@ -363,19 +505,22 @@ impl Kernel for AttentionKernel {
                 // SAFETY: the instruction set was detected; shapes were checked; each task has its own text and head.
                 unsafe {
                     let query = x.values.as_ptr().add(first * width + head * head_size);
-                    run(isa, Attend {
-                        query,
-                        key: query.add(hidden),
-                        value: query.add(2 * hidden),
-                        stride: width,
-                        out: shared.0.add(first * hidden + head * head_size),
-                        out_stride: hidden,
-                        tokens,
-                        head_size,
-                        scale,
-                        biases: list.get(..count).unwrap_or_default(),
-                        scratch: &mut scratch.attention,
-                    });
+                    run(
+                        isa,
+                        Attend {
+                            query,
+                            key: query.add(hidden),
+                            value: query.add(2 * hidden),
+                            stride: width,
+                            out: shared.start().add(first * hidden + head * head_size),
+                            out_stride: hidden,
+                            tokens,
+                            head_size,
+                            scale,
+                            biases: list.get(..count).unwrap_or_default(),
+                            scratch: &mut scratch.attention,
+                        },
+                    );
                 }
             });
         })
@@ -421,14 +566,21 @@ impl Operator for EmbedOperator {
     }
 
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> Outcome<EmbedKernel> {
-        Ok(EmbedKernel { isa: self.isa, epsilon: context.get::<f32>("epsilon").unwrap_or(1e-5) })
+        Ok(EmbedKernel {
+            isa: self.isa,
+            epsilon: context.get::<f32>("epsilon").unwrap_or(1e-5),
+        })
     }
 }
 
 impl Kernel for EmbedKernel {
     fn compute(&mut self, context: &ComputeContext) -> Outcome<()> {
-        let inputs = (0..context.num_inputs()?).map(|i| context.input(i)).collect::<Outcome<Vec<_>>>()?;
-        let [ids, table, ranges, gamma, beta, others @ ..] = inputs.as_slice() else { return Err(missing("table")) };
+        let inputs = (0..context.num_inputs()?)
+            .map(|i| context.input(i))
+            .collect::<Outcome<Vec<_>>>()?;
+        let [ids, table, ranges, gamma, beta, others @ ..] = inputs.as_slice() else {
+            return Err(missing("table"));
+        };
         let ids = tensor::<i64>(ids)?.ok_or_else(|| missing("ids"))?;
         let table = tensor::<u8>(table)?.ok_or_else(|| missing("table"))?;
         let ranges = tensor::<f32>(ranges)?.ok_or_else(|| missing("ranges"))?;
@@ -436,24 +588,53 @@ impl Kernel for EmbedKernel {
         let beta = tensor::<f32>(beta)?.ok_or_else(|| missing("beta"))?;
         let hidden = gamma.values.len();
         let rows = table.values.len() / hidden.max(1);
-        let fits = hidden > 0 && hidden.is_multiple_of(LANES) && beta.values.len() == hidden && ranges.values.len() == 2 * rows;
+        let fits = hidden > 0
+            && hidden.is_multiple_of(LANES)
+            && beta.values.len() == hidden
+            && ranges.values.len() == 2 * rows;
         check(fits, "The tables of an embedding do not fit each other")?;
-        let known = |ids: &[i64], rows: usize| ids.iter().all(|&id| usize::try_from(id).is_ok_and(|id| id < rows));
+        let known = |ids: &[i64], rows: usize| {
+            ids.iter()
+                .all(|&id| usize::try_from(id).is_ok_and(|id| id < rows))
+        };
         check(known(ids.values, rows), "A token id is not in the vocabulary")?;
         let mut addends = Vec::new();
         for pair in others.chunks_exact(2) {
             let [more, table] = pair else { break };
-            let (Some(more), Some(table)) = (tensor::<i64>(more)?, tensor::<f32>(table)?) else { break };
+            let (Some(more), Some(table)) = (tensor::<i64>(more)?, tensor::<f32>(table)?) else {
+                break;
+            };
             let divides = !more.values.is_empty() && ids.values.len().is_multiple_of(more.values.len());
-            check(ids.values.is_empty() || divides, "Position or type ids do not fit the token ids")?;
-            check(known(more.values, table.values.len() / hidden), "A position or type is not in its table")?;
-            addends.push(Addend { ids: more.values, table: table.values });
+            check(
+                ids.values.is_empty() || divides,
+                "Position or type ids do not fit the token ids",
+            )?;
+            check(
+                known(more.values, table.values.len() / hidden),
+                "A position or type is not in its table",
+            )?;
+            addends.push(Addend {
+                ids: more.values,
+                table: table.values,
+            });
         }
         let shape: Vec<i64> = ids.shape.iter().chain([&hidden]).map(|&dim| dim as i64).collect();
         let mut out = context.output(0, shape)?.ok_or_else(|| missing("output"))?;
         let (_, out) = out.try_extract_tensor_mut::<f32>()?;
-        let norm = Norm { gamma: gamma.values, beta: beta.values, epsilon: self.epsilon };
-        let task = Embed { ids: ids.values, table: table.values, ranges: ranges.values, addends: &addends, norm, out, first: 0 };
+        let norm = Norm {
+            gamma: gamma.values,
+            beta: beta.values,
+            epsilon: self.epsilon,
+        };
+        let task = Embed {
+            ids: ids.values,
+            table: table.values,
+            ranges: ranges.values,
+            addends: &addends,
+            norm,
+            out,
+            first: 0,
+        };
         // SAFETY: the instruction set was detected, and every id and length was checked.
         unsafe { run(self.isa, task) };
         Ok(())

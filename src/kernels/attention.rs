@@ -81,9 +81,12 @@ impl Attend<'_> {
         for token in 0..padded {
             let to = &mut self.scratch.keys[token / LANES * LANES * self.head_size + token % LANES..];
             for d in 0..self.head_size {
-                // SAFETY: tokens and head_size bound the keys.
-                to[d * LANES] =
-                    if token < self.tokens { unsafe { *self.key.add(token * self.stride + d) } } else { 0.0 };
+                to[d * LANES] = if token < self.tokens {
+                    // SAFETY: tokens and head_size bound the keys.
+                    unsafe { *self.key.add(token * self.stride + d) }
+                } else {
+                    0.0
+                };
             }
         }
     }
@@ -95,7 +98,10 @@ impl Attend<'_> {
         let mut sums = [0.0_f32; ROWS];
         // SAFETY: the scratch has six rows of scores and every key; ROWS rows are left.
         unsafe {
-            let left = Matrix { from: self.query.add(row * self.stride), stride: self.stride };
+            let left = Matrix {
+                from: self.query.add(row * self.stride),
+                stride: self.stride,
+            };
             let right = Panels {
                 from: self.scratch.keys.as_ptr(),
                 step: LANES,
@@ -105,10 +111,24 @@ impl Attend<'_> {
             for (r, sum) in sums.iter_mut().enumerate() {
                 *sum = self.softmax::<S>(scores.add(r * padded), row + r);
             }
-            let left = Matrix { from: scores.cast_const(), stride: padded };
-            let right = Panels { from: self.value, step: self.stride, block: LANES };
+            let left = Matrix {
+                from: scores.cast_const(),
+                stride: padded,
+            };
+            let right = Panels {
+                from: self.value,
+                step: self.stride,
+                block: LANES,
+            };
             let out = self.out.add(row * self.out_stride);
-            product::<S, ROWS>(left, right, self.tokens, self.head_size / LANES, out, self.out_stride);
+            product::<S, ROWS>(
+                left,
+                right,
+                self.tokens,
+                self.head_size / LANES,
+                out,
+                self.out_stride,
+            );
             for (r, sum) in sums.iter().enumerate() {
                 let inverse = S::splat(1.0 / sum);
                 for d in (0..self.head_size).step_by(LANES) {
@@ -188,7 +208,10 @@ unsafe fn product<S: Simd, const ROWS: usize>(
     while block < blocks {
         // SAFETY: blocks bound the right side and the output.
         unsafe {
-            let from = Panels { from: right.from.add(block * right.block), ..right };
+            let from = Panels {
+                from: right.from.add(block * right.block),
+                ..right
+            };
             let to = out.add(block * LANES);
             if S::TILE_BLOCKS == 4 && blocks - block >= 4 {
                 tile::<S, ROWS, 4>(left, from, depth, to, stride);
@@ -216,7 +239,8 @@ unsafe fn tile<S: Simd, const ROWS: usize, const BLOCKS: usize>(
     unsafe {
         let mut sums = [[S::splat(0.0); BLOCKS]; ROWS];
         for k in 0..depth {
-            let row: [_; BLOCKS] = std::array::from_fn(|b| S::load(right.from.add(k * right.step + b * right.block)));
+            let row: [_; BLOCKS] =
+                std::array::from_fn(|b| S::load(right.from.add(k * right.step + b * right.block)));
             for r in 0..ROWS {
                 let x = S::splat(*left.from.add(r * left.stride + k));
                 for b in 0..BLOCKS {

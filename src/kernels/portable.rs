@@ -1,5 +1,8 @@
 //! [`Simd`] in plain Rust: the reference for the others, and what aarch64 runs (compilers turn it into NEON).
-#![allow(clippy::undocumented_unsafe_blocks, reason = "every pointer access is under the contract of Simd")]
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "every pointer access is under the contract of Simd"
+)]
 
 use super::simd::{LANES, Simd};
 
@@ -85,7 +88,10 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn store_bytes(to: *mut u8, value: [f32; LANES]) {
-        unsafe { to.cast::<[u8; LANES]>().write_unaligned(value.map(|value| value.round_ties_even() as u8)) }
+        unsafe {
+            to.cast::<[u8; LANES]>()
+                .write_unaligned(value.map(|value| value.round_ties_even() as u8))
+        }
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const u8) -> [f32; LANES] {

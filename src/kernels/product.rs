@@ -39,7 +39,10 @@ impl Weights<'_> {
             && self.values.len() == self.k * self.n
             && self.columns.len() == 3 * self.n
             && self.outlier_weights.len() == self.outliers.len() * self.n
-            && self.outliers.iter().all(|&column| usize::try_from(column).is_ok_and(|column| column < self.k))
+            && self
+                .outliers
+                .iter()
+                .all(|&column| usize::try_from(column).is_ok_and(|column| column < self.k))
     }
 }
 
@@ -124,7 +127,11 @@ unsafe fn quantize_row<S: Simd>(x: &[f32], values: &mut [u8]) -> [f32; 2] {
         }
         let minimum = fold::<S>(low, f32::min);
         let range = fold::<S>(high, f32::max) - minimum;
-        let (scale, inverse) = if range > 0.0 { (range / 255.0, 255.0 / range) } else { (0.0, 0.0) };
+        let (scale, inverse) = if range > 0.0 {
+            (range / 255.0, 255.0 / range)
+        } else {
+            (0.0, 0.0)
+        };
         for i in (0..x.len()).step_by(LANES) {
             let block = S::sub(S::load(x.as_ptr().add(i)), S::splat(minimum));
             let block = S::min(S::mul(block, S::splat(inverse)), S::splat(255.0));
@@ -178,7 +185,11 @@ impl Multiply<'_> {
         while row < rows {
             let left = rows - row;
             // Seven rows are better cut 4 + 3 than 6 + 1: the weights are loaded for few rows as for many.
-            let height = if left > S::TILE_ROWS && left < 2 * S::TILE_ROWS { left.div_ceil(2) } else { left.min(S::TILE_ROWS) };
+            let height = if left > S::TILE_ROWS && left < 2 * S::TILE_ROWS {
+                left.div_ceil(2)
+            } else {
+                left.min(S::TILE_ROWS)
+            };
             // SAFETY: row + height <= rows.
             unsafe {
                 match height {
@@ -217,8 +228,11 @@ impl Multiply<'_> {
             for b in 0..BLOCKS {
                 let column = (block + b) * LANES;
                 let columns = self.weights.columns.as_ptr().add(column);
-                let (scale, sum, bias) =
-                    (S::load(columns), S::load(columns.add(n)), S::load(columns.add(2 * n)));
+                let (scale, sum, bias) = (
+                    S::load(columns),
+                    S::load(columns.add(n)),
+                    S::load(columns.add(2 * n)),
+                );
                 for r in 0..ROWS {
                     let [row_scale, minimum] = self.rows.ranges[row + r];
                     let mut y = S::mul_add(sum, S::splat(minimum), bias);

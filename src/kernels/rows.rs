@@ -28,7 +28,11 @@ impl Task for AddAndNormalize<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let hidden = self.norm.gamma.len();
-        for (out, residual) in self.out.chunks_exact_mut(hidden).zip(self.residual.chunks_exact(hidden)) {
+        for (out, residual) in self
+            .out
+            .chunks_exact_mut(hidden)
+            .zip(self.residual.chunks_exact(hidden))
+        {
             for i in (0..hidden).step_by(LANES) {
                 // SAFETY: both rows have `hidden` elements, a multiple of sixteen.
                 unsafe {
@@ -63,7 +67,11 @@ unsafe fn normalize<S: Simd>(row: &mut [f32], norm: Norm) {
         let inverse = S::splat(1.0 / (variance + norm.epsilon).sqrt());
         for i in (0..hidden).step_by(LANES) {
             let centred = S::mul(S::sub(S::load(x.add(i)), mean), inverse);
-            let scaled = S::mul_add(centred, S::load(norm.gamma.as_ptr().add(i)), S::load(norm.beta.as_ptr().add(i)));
+            let scaled = S::mul_add(
+                centred,
+                S::load(norm.gamma.as_ptr().add(i)),
+                S::load(norm.beta.as_ptr().add(i)),
+            );
             S::store(x.add(i), scaled);
         }
     }
@@ -108,7 +116,10 @@ impl Task for Embed<'_> {
                 // SAFETY: every row has `hidden` elements, a multiple of sixteen.
                 unsafe {
                     let values = S::load_bytes(row.as_ptr().add(i));
-                    S::store(out.as_mut_ptr().add(i), S::mul_add(values, S::splat(scale), S::splat(minimum)));
+                    S::store(
+                        out.as_mut_ptr().add(i),
+                        S::mul_add(values, S::splat(scale), S::splat(minimum)),
+                    );
                 }
             }
             for addend in self.addends {

@@ -1,5 +1,8 @@
 //! [`Simd`] with AVX-512 VNNI and with AVX2.
-#![allow(clippy::undocumented_unsafe_blocks, reason = "every method is one intrinsic call under the contract of Simd")]
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "every method is one intrinsic call under the contract of Simd"
+)]
 
 use std::arch::x86_64::*;
 
@@ -140,12 +143,22 @@ macro_rules! float_methods_of_avx2 {
         }
         #[inline(always)]
         unsafe fn mul_add(a: [__m256; 2], b: [__m256; 2], c: [__m256; 2]) -> [__m256; 2] {
-            unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+            unsafe {
+                [
+                    _mm256_fmadd_ps(a[0], b[0], c[0]),
+                    _mm256_fmadd_ps(a[1], b[1], c[1]),
+                ]
+            }
         }
         #[inline(always)]
         unsafe fn round(a: [__m256; 2]) -> [__m256; 2] {
             const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-            unsafe { [_mm256_round_ps::<NEAREST>(a[0]), _mm256_round_ps::<NEAREST>(a[1])] }
+            unsafe {
+                [
+                    _mm256_round_ps::<NEAREST>(a[0]),
+                    _mm256_round_ps::<NEAREST>(a[1]),
+                ]
+            }
         }
         #[inline(always)]
         unsafe fn pow2(n: [__m256; 2]) -> [__m256; 2] {
@@ -248,7 +261,12 @@ impl Simd for AvxVnni {
     }
     #[inline(always)]
     unsafe fn load_weights(from: *const i8) -> [__m256i; 2] {
-        unsafe { [_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(32).cast())] }
+        unsafe {
+            [
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(32).cast()),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn dot(sums: [__m256i; 2], activations: *const u8, weights: [__m256i; 2]) -> [__m256i; 2] {

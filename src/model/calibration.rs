@@ -106,10 +106,16 @@ pub fn observe(model: &Path, rows: &[Vec<i64>]) -> Result<Observations> {
 fn open(model: &Path, threads: usize, observations: &Observations) -> Result<Session> {
     let failed = || format!("The 8-bit copy {} cannot be loaded", model.display());
     let builder = Session::builder(runtime::environment()?)
-        .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
+        .and_then(|builder| {
+            Ok(builder
+                .with_intra_threads(threads)?
+                .with_intra_op_spinning(false)?)
+        })
         .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::Level1)?))
         .context(ErrorKind::ModelInvalid, failed)?;
-    register_observed(builder, threads, observations)?.commit_from_file(model).context(ErrorKind::ModelInvalid, failed)
+    register_observed(builder, threads, observations)?
+        .commit_from_file(model)
+        .context(ErrorKind::ModelInvalid, failed)
 }
 
 fn run(session: &mut Session, batch: &[&Vec<i64>], length: usize) -> Result<()> {
@@ -120,10 +126,19 @@ fn run(session: &mut Session, batch: &[&Vec<i64>], length: usize) -> Result<()> 
             "input_ids" => batch.iter().flat_map(|row| row.iter().copied()).collect(),
             "attention_mask" => vec![1; batch.len() * length],
             "token_type_ids" => vec![0; batch.len() * length],
-            other => return Err(Error::new(ErrorKind::ModelInvalid, format!("The model has an unknown input {other}"))),
+            other => {
+                return Err(Error::new(
+                    ErrorKind::ModelInvalid,
+                    format!("The model has an unknown input {other}"),
+                ));
+            }
         };
-        let tensor = Tensor::<i64>::from_array(([batch.len(), length], values)).context(ErrorKind::Inference, failed)?;
+        let tensor = Tensor::<i64>::from_array(([batch.len(), length], values))
+            .context(ErrorKind::Inference, failed)?;
         inputs.push((input.name().to_owned(), tensor));
     }
-    session.run(inputs).map(drop).context(ErrorKind::Inference, failed)
+    session
+        .run(inputs)
+        .map(drop)
+        .context(ErrorKind::Inference, failed)
 }

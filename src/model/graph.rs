@@ -22,8 +22,16 @@ impl<'a> Graph<'a> {
             .flat_map(|node| node.output.iter().map(move |output| (output.as_str(), node)))
             .filter(|(output, _)| !output.is_empty())
             .collect();
-        let initializers = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        Self { graph, producers, initializers }
+        let initializers = graph
+            .initializer
+            .iter()
+            .map(|tensor| (tensor.name.as_str(), tensor))
+            .collect();
+        Self {
+            graph,
+            producers,
+            initializers,
+        }
     }
 
     /// The nodes in file order.
@@ -74,13 +82,16 @@ impl<'a> Graph<'a> {
         if tensor.data_type != data_type::FLOAT || tensor.shape().iter().product::<usize>() != 1 {
             return None;
         }
-        floats_of(&tensor.raw_data).next().or_else(|| tensor.float_data.first().copied())
+        floats_of(&tensor.raw_data)
+            .next()
+            .or_else(|| tensor.float_data.first().copied())
     }
 
     /// Whether `value` is a constant of one `f32` close to `expected`.
     #[must_use]
     pub fn is_scalar(&self, value: &'a str, expected: f32) -> bool {
-        self.scalar(value).is_some_and(|value| (value - expected).abs() <= 1e-4 * expected.abs())
+        self.scalar(value)
+            .is_some_and(|value| (value - expected).abs() <= 1e-4 * expected.abs())
     }
 
     /// The values of a constant of integers.
@@ -93,7 +104,13 @@ impl<'a> Graph<'a> {
         Some(if tensor.raw_data.is_empty() {
             tensor.int64_data.clone()
         } else {
-            tensor.raw_data.as_chunks::<8>().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()
+            tensor
+                .raw_data
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|&bytes| i64::from_le_bytes(bytes))
+                .collect()
         })
     }
 
@@ -115,22 +132,37 @@ impl<'a> Graph<'a> {
 /// Leaves only what `outputs` need and puts nodes in an order in which they can run.
 #[must_use]
 pub fn needed(nodes: Vec<NodeProto>, outputs: &[&str]) -> Vec<NodeProto> {
-    let producers: HashMap<&str, usize> =
-        nodes.iter().enumerate().flat_map(|(i, node)| node.output.iter().map(move |output| (output.as_str(), i))).collect();
+    let producers: HashMap<&str, usize> = nodes
+        .iter()
+        .enumerate()
+        .flat_map(|(i, node)| node.output.iter().map(move |output| (output.as_str(), i)))
+        .collect();
     // Depth first without recursion: a node is emitted when everything it reads has been.
     let mut order = Vec::new();
     let mut seen = HashSet::new();
-    let mut stack: Vec<(usize, bool)> =
-        outputs.iter().rev().filter_map(|output| producers.get(output)).map(|&i| (i, false)).collect();
+    let mut stack: Vec<(usize, bool)> = outputs
+        .iter()
+        .rev()
+        .filter_map(|output| producers.get(output))
+        .map(|&i| (i, false))
+        .collect();
     while let Some((i, read)) = stack.pop() {
         if read {
             order.push(i);
         } else if seen.insert(i) {
             stack.push((i, true));
             let reads = nodes.get(i).map(NodeProto::reads).unwrap_or_default();
-            stack.extend(reads.iter().filter_map(|value| producers.get(value)).map(|&i| (i, false)));
+            stack.extend(
+                reads
+                    .iter()
+                    .filter_map(|value| producers.get(value))
+                    .map(|&i| (i, false)),
+            );
         }
     }
     let mut nodes: Vec<Option<NodeProto>> = nodes.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|i| nodes.get_mut(i)?.take()).collect()
+    order
+        .into_iter()
+        .filter_map(|i| nodes.get_mut(i)?.take())
+        .collect()
 }

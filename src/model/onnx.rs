@@ -195,14 +195,24 @@ impl NodeProto {
     /// The same node with an integer attribute.
     #[must_use]
     pub fn with_int(mut self, name: &str, i: i64) -> Self {
-        self.attribute.push(AttributeProto { name: name.to_owned(), i, r#type: attribute_type::INT, ..Default::default() });
+        self.attribute.push(AttributeProto {
+            name: name.to_owned(),
+            i,
+            r#type: attribute_type::INT,
+            ..Default::default()
+        });
         self
     }
 
     /// The same node with a float attribute.
     #[must_use]
     pub fn with_float(mut self, name: &str, f: f32) -> Self {
-        self.attribute.push(AttributeProto { name: name.to_owned(), f, r#type: attribute_type::FLOAT, ..Default::default() });
+        self.attribute.push(AttributeProto {
+            name: name.to_owned(),
+            f,
+            r#type: attribute_type::FLOAT,
+            ..Default::default()
+        });
         self
     }
 
@@ -213,7 +223,12 @@ impl NodeProto {
 
     /// Every value that the node reads, its subgraphs included.
     pub fn reads(&self) -> Vec<&str> {
-        let mut values: Vec<&str> = self.input.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        let mut values: Vec<&str> = self
+            .input
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
+            .collect();
         for attribute in &self.attribute {
             for graph in attribute.g.iter().chain(&attribute.graphs) {
                 values.extend(graph.output.iter().map(|output| output.name.as_str()));
@@ -238,7 +253,11 @@ impl TensorProto {
 
     /// The dimensions, or an empty list if one is negative.
     pub fn shape(&self) -> Vec<usize> {
-        self.dims.iter().map(|&dim| usize::try_from(dim)).collect::<std::result::Result<_, _>>().unwrap_or_default()
+        self.dims
+            .iter()
+            .map(|&dim| usize::try_from(dim))
+            .collect::<std::result::Result<_, _>>()
+            .unwrap_or_default()
     }
 }
 
@@ -259,17 +278,30 @@ impl Source {
     /// are not supported here (functions, sparse tensors).
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = map(path)?;
-        let model = ModelProto::decode(bytes)
-            .context(ErrorKind::ModelInvalid, || format!("{} is not an ONNX file", path.display()))?;
+        let model = ModelProto::decode(bytes).context(ErrorKind::ModelInvalid, || {
+            format!("{} is not an ONNX file", path.display())
+        })?;
         if model.graph.is_none() {
-            return Err(Error::new(ErrorKind::ModelInvalid, format!("{} holds no graph", path.display())));
+            return Err(Error::new(
+                ErrorKind::ModelInvalid,
+                format!("{} holds no graph", path.display()),
+            ));
         }
-        if !model.functions.is_empty() || model.graph.iter().any(|graph| !graph.sparse_initializer.is_empty()) {
+        if !model.functions.is_empty()
+            || model
+                .graph
+                .iter()
+                .any(|graph| !graph.sparse_initializer.is_empty())
+        {
             let what = format!("{} uses ONNX functions or sparse tensors", path.display());
             return Err(Error::new(ErrorKind::ModelInvalid, what));
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { model, folder, others: HashMap::new() })
+        Ok(Self {
+            model,
+            folder,
+            others: HashMap::new(),
+        })
     }
 
     /// The bytes of a tensor in the order of the file format, little-endian.
@@ -281,16 +313,38 @@ impl Source {
             return Ok(if !tensor.raw_data.is_empty() {
                 tensor.raw_data.clone()
             } else if !tensor.float_data.is_empty() {
-                tensor.float_data.iter().flat_map(|value| value.to_le_bytes()).collect()
+                tensor
+                    .float_data
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect()
             } else {
-                tensor.int64_data.iter().flat_map(|value| value.to_le_bytes()).collect()
+                tensor
+                    .int64_data
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect()
             });
         }
-        let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
-        let invalid = || Error::new(ErrorKind::ModelInvalid, format!("Tensor {} has no valid place in its data file", tensor.name));
+        let entry = |key: &str| {
+            tensor
+                .external_data
+                .iter()
+                .find(|entry| entry.key == key)
+                .map(|entry| entry.value.as_str())
+        };
+        let invalid = || {
+            Error::new(
+                ErrorKind::ModelInvalid,
+                format!("Tensor {} has no valid place in its data file", tensor.name),
+            )
+        };
         let number = |key, default| entry(key).map_or(Some(default), |value| value.parse::<usize>().ok());
         let location = entry("location").ok_or_else(invalid)?;
-        if !Path::new(location).components().all(|part| matches!(part, Component::Normal(_))) {
+        if !Path::new(location)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
             return Err(invalid());
         }
         let file = match self.others.get(location) {
@@ -303,7 +357,10 @@ impl Source {
         };
         let start = number("offset", 0).ok_or_else(invalid)?;
         let length = number("length", file.len().saturating_sub(start)).ok_or_else(invalid)?;
-        let end = start.checked_add(length).filter(|&end| end <= file.len()).ok_or_else(invalid)?;
+        let end = start
+            .checked_add(length)
+            .filter(|&end| end <= file.len())
+            .ok_or_else(invalid)?;
         Ok(file.slice(start..end))
     }
 
@@ -315,7 +372,10 @@ impl Source {
         let bytes = self.bytes(tensor)?;
         let values: Vec<f32> = floats_of(&bytes).collect();
         if tensor.data_type != data_type::FLOAT || values.len() != tensor.shape().iter().product::<usize>() {
-            return Err(Error::new(ErrorKind::ModelInvalid, format!("Tensor {} is not a whole f32 tensor", tensor.name)));
+            return Err(Error::new(
+                ErrorKind::ModelInvalid,
+                format!("Tensor {} is not a whole f32 tensor", tensor.name),
+            ));
         }
         Ok(values)
     }
@@ -323,7 +383,11 @@ impl Source {
 
 /// Little-endian `f32` values, wherever they start.
 pub fn floats_of(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> + '_ {
-    bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes))
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|&bytes| f32::from_le_bytes(bytes))
 }
 
 fn map(path: &Path) -> Result<Bytes> {
@@ -355,19 +419,39 @@ impl DataWriter {
     /// `ModelInvalid` is never returned; `Internal` with the cause when the file cannot be created.
     pub fn create(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
-        let file = File::create(&path).context(ErrorKind::Internal, || format!("Cannot create {}", path.display()))?;
-        Ok(Self { file: BufWriter::with_capacity(1 << 20, file), path, name: name.to_owned(), offset: 0 })
+        let file = File::create(&path).context(ErrorKind::Internal, || {
+            format!("Cannot create {}", path.display())
+        })?;
+        Ok(Self {
+            file: BufWriter::with_capacity(1 << 20, file),
+            path,
+            name: name.to_owned(),
+            offset: 0,
+        })
     }
 
     /// Starts a tensor and answers how to refer to it; exactly `length` bytes must follow through [`write`](Self::write).
     ///
     /// # Errors
     /// `Internal` with the cause when the disk is full.
-    pub fn begin(&mut self, name: &str, data_type: i32, dims: &[usize], length: usize) -> Result<TensorProto> {
-        let alignment = if length >= LARGE_ALIGNMENT { LARGE_ALIGNMENT } else { SMALL_ALIGNMENT };
+    pub fn begin(
+        &mut self,
+        name: &str,
+        data_type: i32,
+        dims: &[usize],
+        length: usize,
+    ) -> Result<TensorProto> {
+        let alignment = if length >= LARGE_ALIGNMENT {
+            LARGE_ALIGNMENT
+        } else {
+            SMALL_ALIGNMENT
+        };
         let start = self.offset.next_multiple_of(alignment);
         self.write(&vec![0; start - self.offset])?;
-        let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_owned(), value };
+        let entry = |key: &str, value: String| StringStringEntryProto {
+            key: key.to_owned(),
+            value,
+        };
         Ok(TensorProto {
             name: name.to_owned(),
             data_type,
@@ -388,14 +472,22 @@ impl DataWriter {
     /// `Internal` with the cause when the disk is full.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.offset += bytes.len();
-        self.file.write_all(bytes).context(ErrorKind::Internal, || format!("Cannot write {}", self.path.display()))
+        self.file.write_all(bytes).context(ErrorKind::Internal, || {
+            format!("Cannot write {}", self.path.display())
+        })
     }
 
     /// Writes a whole tensor.
     ///
     /// # Errors
     /// `Internal` with the cause when the disk is full.
-    pub fn tensor(&mut self, name: &str, data_type: i32, dims: &[usize], bytes: &[u8]) -> Result<TensorProto> {
+    pub fn tensor(
+        &mut self,
+        name: &str,
+        data_type: i32,
+        dims: &[usize],
+        bytes: &[u8],
+    ) -> Result<TensorProto> {
         let tensor = self.begin(name, data_type, dims, bytes.len())?;
         self.write(bytes)?;
         Ok(tensor)
@@ -414,8 +506,13 @@ impl DataWriter {
     pub fn rewind(&mut self, position: usize) -> Result<()> {
         let failed = || format!("Cannot rewrite {}", self.path.display());
         self.file.flush().context(ErrorKind::Internal, failed)?;
-        self.file.get_mut().set_len(position as u64).context(ErrorKind::Internal, failed)?;
-        self.file.seek(SeekFrom::Start(position as u64)).context(ErrorKind::Internal, failed)?;
+        self.file
+            .get_mut()
+            .set_len(position as u64)
+            .context(ErrorKind::Internal, failed)?;
+        self.file
+            .seek(SeekFrom::Start(position as u64))
+            .context(ErrorKind::Internal, failed)?;
         self.offset = position;
         Ok(())
     }
@@ -425,7 +522,9 @@ impl DataWriter {
     /// # Errors
     /// `Internal` with the cause when the disk is full.
     pub fn flush(&mut self) -> Result<()> {
-        self.file.flush().context(ErrorKind::Internal, || format!("Cannot write {}", self.path.display()))
+        self.file.flush().context(ErrorKind::Internal, || {
+            format!("Cannot write {}", self.path.display())
+        })
     }
 
     /// Flushes everything to the disk.
@@ -434,7 +533,11 @@ impl DataWriter {
     /// `Internal` with the cause when the disk is full.
     pub fn finish(self) -> Result<()> {
         let failed = || format!("Cannot write {}", self.path.display());
-        let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error).context(ErrorKind::Internal, failed)?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .context(ErrorKind::Internal, failed)?;
         file.sync_all().context(ErrorKind::Internal, failed)
     }
 }
@@ -446,6 +549,7 @@ impl DataWriter {
 pub fn write_model(model: &ModelProto, path: &Path) -> Result<()> {
     let failed = || format!("Cannot write {}", path.display());
     let mut file = File::create(path).context(ErrorKind::Internal, failed)?;
-    file.write_all(&model.encode_to_vec()).context(ErrorKind::Internal, failed)?;
+    file.write_all(&model.encode_to_vec())
+        .context(ErrorKind::Internal, failed)?;
     file.sync_all().context(ErrorKind::Internal, failed)
 }

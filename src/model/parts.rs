@@ -44,7 +44,11 @@ pub fn divide<'a>(graph: &Graph<'a>, output: &'a str) -> Parts<'a> {
         if let Some(part) = recognise(graph, value) {
             open.extend(part.reads());
             parts.insert(value, part);
-        } else if let Some(node) = graph.nodes().iter().find(|node| node.output.iter().any(|output| output == value)) {
+        } else if let Some(node) = graph
+            .nodes()
+            .iter()
+            .find(|node| node.output.iter().any(|output| output == value))
+        {
             open.extend(node.reads());
         }
     }
@@ -55,9 +59,12 @@ impl<'a> Part<'a> {
     /// The values that are not constant.
     fn reads(&self) -> Vec<&'a str> {
         match self {
-            Self::Product(product) => {
-                product.residual.iter().map(|(residual, _)| *residual).chain([product.linear.input]).collect()
-            }
+            Self::Product(product) => product
+                .residual
+                .iter()
+                .map(|(residual, _)| *residual)
+                .chain([product.linear.input])
+                .collect(),
             Self::Attention(attention) => {
                 let [query, ..] = &attention.projections;
                 attention.biases.iter().copied().chain([query.input]).collect()
@@ -69,25 +76,42 @@ impl<'a> Part<'a> {
 
 fn recognise<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Part<'a>> {
     if let Some(norm) = layer_norm(graph, value) {
-        let fits = graph.constant(norm.gamma)?.shape().first().is_some_and(|hidden| hidden.is_multiple_of(LANES));
+        let fits = graph
+            .constant(norm.gamma)?
+            .shape()
+            .first()
+            .is_some_and(|hidden| hidden.is_multiple_of(LANES));
         let sum = graph.made_by(norm.input, "Add").filter(|_| fits)?;
         let product = Graph::orders(sum).find_map(|(product, residual)| {
             let linear = linear(graph, product).filter(is_worth_it)?;
-            Some(Part::Product(Product { linear, gelu: false, residual: Some((residual, norm)) }))
+            Some(Part::Product(Product {
+                linear,
+                gelu: false,
+                residual: Some((residual, norm)),
+            }))
         });
         return product.or_else(|| Some(Part::Embed(lookup(graph, norm.input)?, norm)));
     }
     if let Some(input) = gelu(graph, value) {
         let linear = linear(graph, input).filter(is_worth_it)?;
-        return Some(Part::Product(Product { linear, gelu: true, residual: None }));
+        return Some(Part::Product(Product {
+            linear,
+            gelu: true,
+            residual: None,
+        }));
     }
     if let Some(attention) = attention(graph, value) {
         let [query, ..] = &attention.projections;
-        let fits = is_worth_it(query) && attention.head_size.is_multiple_of(LANES) && attention.head_size <= 128;
+        let fits =
+            is_worth_it(query) && attention.head_size.is_multiple_of(LANES) && attention.head_size <= 128;
         return fits.then_some(Part::Attention(attention));
     }
     let linear = linear(graph, value).filter(is_worth_it)?;
-    Some(Part::Product(Product { linear, gelu: false, residual: None }))
+    Some(Part::Product(Product {
+        linear,
+        gelu: false,
+        residual: None,
+    }))
 }
 
 /// Smaller products are not worth an operator of their own.
@@ -95,5 +119,7 @@ const MINIMUM: usize = 32;
 
 /// Whether the kernels take the layer's shape, and whether it is large enough to be worth their while.
 fn is_worth_it(linear: &Linear) -> bool {
-    [linear.k, linear.n].iter().all(|size| size.is_multiple_of(LANES) && *size >= MINIMUM)
+    [linear.k, linear.n]
+        .iter()
+        .all(|size| size.is_multiple_of(LANES) && *size >= MINIMUM)
 }

@@ -65,7 +65,10 @@ pub fn linear<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Linear<'a>> {
         "Add" => Graph::orders(node).find_map(|(product_value, bias)| {
             let product = product(graph, graph.made_by(product_value, "MatMul")?)?;
             let tensor = graph.constant(bias)?;
-            (tensor.shape() == [product.n]).then_some(Linear { bias: Some(bias), ..product })
+            (tensor.shape() == [product.n]).then_some(Linear {
+                bias: Some(bias),
+                ..product
+            })
         }),
         _ => None,
     }
@@ -81,9 +84,22 @@ fn product<'a>(graph: &Graph<'a>, node: &'a NodeProto) -> Option<Linear<'a>> {
         None => (weight, false),
     };
     let tensor = graph.constant(weight)?;
-    let [rows, columns] = tensor.shape()[..] else { return None };
-    let (k, n) = if transposed { (columns, rows) } else { (rows, columns) };
-    (tensor.data_type == data_type::FLOAT).then_some(Linear { input, weight, transposed, bias: None, k, n })
+    let [rows, columns] = tensor.shape()[..] else {
+        return None;
+    };
+    let (k, n) = if transposed {
+        (columns, rows)
+    } else {
+        (rows, columns)
+    };
+    (tensor.data_type == data_type::FLOAT).then_some(Linear {
+        input,
+        weight,
+        transposed,
+        bias: None,
+        k,
+        n,
+    })
 }
 
 /// `value` as a Gaussian error linear unit; answers its input.
@@ -91,7 +107,9 @@ fn product<'a>(graph: &Graph<'a>, node: &'a NodeProto) -> Option<Linear<'a>> {
 pub fn gelu<'a>(graph: &Graph<'a>, value: &'a str) -> Option<&'a str> {
     let node = graph.producer(value)?;
     if node.op_type == "Gelu" {
-        let exact = node.attribute("approximate").is_none_or(|kind| kind.s.as_ref() == b"none");
+        let exact = node
+            .attribute("approximate")
+            .is_none_or(|kind| kind.s.as_ref() == b"none");
         return exact.then(|| node.input.first().map(String::as_str))?;
     }
     // x * (1 + erf(x / sqrt 2)) * 0.5, multiplied in whatever order.
@@ -135,14 +153,25 @@ fn flatten<'a>(graph: &Graph<'a>, value: &'a str, op_type: &str, depth: usize, l
 #[must_use]
 pub fn layer_norm<'a>(graph: &Graph<'a>, value: &'a str) -> Option<LayerNorm<'a>> {
     let node = graph.producer(value)?;
-    let vector = |value: &'a str| graph.constant(value).filter(|tensor| tensor.dims.len() == 1).map(|_| value);
+    let vector = |value: &'a str| {
+        graph
+            .constant(value)
+            .filter(|tensor| tensor.dims.len() == 1)
+            .map(|_| value)
+    };
     if node.op_type == "LayerNormalization" {
-        let [input, gamma, beta] = node.input.as_slice() else { return None };
+        let [input, gamma, beta] = node.input.as_slice() else {
+            return None;
+        };
         // 0 is what an absent attribute reads as, and no sensible axis.
         let axis = node.attribute("axis").map_or(-1, |axis| axis.i);
         let epsilon = node.attribute("epsilon").map_or(1e-5, |epsilon| epsilon.f);
-        return (axis == -1 || axis == 2)
-            .then_some(LayerNorm { input, gamma: vector(gamma)?, beta: vector(beta)?, epsilon });
+        return (axis == -1 || axis == 2).then_some(LayerNorm {
+            input,
+            gamma: vector(gamma)?,
+            beta: vector(beta)?,
+            epsilon,
+        });
     }
     // (x - mean) / sqrt(mean((x - mean)^2) + epsilon) * gamma + beta.
     let add = (node.op_type == "Add").then_some(node)?;
@@ -155,15 +184,24 @@ pub fn layer_norm<'a>(graph: &Graph<'a>, value: &'a str) -> Option<LayerNorm<'a>
                 return None;
             }
             let shifted = graph.made_by(graph.made_by(root, "Sqrt")?.input.first()?, "Add")?;
-            let (variance, epsilon) = Graph::orders(shifted).find(|(_, epsilon)| graph.scalar(epsilon).is_some())?;
+            let (variance, epsilon) =
+                Graph::orders(shifted).find(|(_, epsilon)| graph.scalar(epsilon).is_some())?;
             let square = graph.made_by(variance, "ReduceMean")?.input.first()?;
             let (a, b) = Graph::pair(graph.producer(square)?)?;
             let same = |x: &'a str| {
-                let x = graph.made_by(x, "Cast").and_then(|cast| cast.input.first()).map_or(x, String::as_str);
+                let x = graph
+                    .made_by(x, "Cast")
+                    .and_then(|cast| cast.input.first())
+                    .map_or(x, String::as_str);
                 graph.resolve(x) == graph.resolve(centred)
             };
             let squared = same(a) && (graph.is_scalar(b, 2.0) || same(b));
-            squared.then_some(LayerNorm { input, gamma: vector(gamma)?, beta: vector(beta)?, epsilon: graph.scalar(epsilon)? })
+            squared.then_some(LayerNorm {
+                input,
+                gamma: vector(gamma)?,
+                beta: vector(beta)?,
+                epsilon: graph.scalar(epsilon)?,
+            })
         })
     })
 }
@@ -176,7 +214,10 @@ fn is_mean_of<'a>(graph: &Graph<'a>, mean: &'a str, of: &'a str) -> bool {
             (None, None) => None,
         };
         let last = axes.is_some_and(|axes| axes == [-1] || axes == [2]);
-        last && node.input.first().is_some_and(|input| graph.resolve(input) == graph.resolve(of))
+        last && node
+            .input
+            .first()
+            .is_some_and(|input| graph.resolve(input) == graph.resolve(of))
     })
 }
 
@@ -188,7 +229,10 @@ pub fn attention<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Attention<'a>>
     let (weights, values) = Graph::pair(graph.made_by(context, "MatMul")?)?;
     let softmax = graph.made_by(weights, "Softmax")?;
     // Three means the last of four axes; absent meant axis 1 before opset 13, which no exporter writes here.
-    if !softmax.attribute("axis").is_none_or(|axis| axis.i == -1 || axis.i == 3) {
+    if !softmax
+        .attribute("axis")
+        .is_none_or(|axis| axis.i == -1 || axis.i == 3)
+    {
         return None;
     }
     let mut factor = Factor::default();
@@ -209,8 +253,17 @@ pub fn attention<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Attention<'a>>
         && [k, v].iter().all(|other| {
             graph.resolve(other.input) == graph.resolve(q.input) && (other.k, other.n) == (q.k, q.n)
         });
-    let scale = if factor.computed { 1.0 / (query_size as f32).sqrt() } else { factor.constant };
-    fits.then_some(Attention { projections, head_size: query_size, scale, biases })
+    let scale = if factor.computed {
+        1.0 / (query_size as f32).sqrt()
+    } else {
+        factor.constant
+    };
+    fits.then_some(Attention {
+        projections,
+        head_size: query_size,
+        scale,
+        biases,
+    })
 }
 
 /// Factors of the scores on the way from the softmax to the projections.
@@ -223,7 +276,10 @@ struct Factor {
 
 impl Default for Factor {
     fn default() -> Self {
-        Self { constant: 1.0, computed: false }
+        Self {
+            constant: 1.0,
+            computed: false,
+        }
     }
 }
 
@@ -265,11 +321,17 @@ fn comes_from_shape<'a>(graph: &Graph<'a>, value: &'a str, depth: usize) -> bool
     if graph.constant(value).is_some() {
         return true;
     }
-    let Some(node) = graph.producer(value) else { return false };
+    let Some(node) = graph.producer(value) else {
+        return false;
+    };
     match node.op_type.as_str() {
         "Shape" => true,
-        "Cast" | "Sqrt" | "Div" | "Gather" | "Slice" | "Squeeze" | "Mul" | "Pow" | "Reciprocal" if depth > 0 => {
-            node.input.iter().all(|input| comes_from_shape(graph, input, depth - 1))
+        "Cast" | "Sqrt" | "Div" | "Gather" | "Slice" | "Squeeze" | "Mul" | "Pow" | "Reciprocal"
+            if depth > 0 =>
+        {
+            node.input
+                .iter()
+                .all(|input| comes_from_shape(graph, input, depth - 1))
         }
         _ => false,
     }
@@ -297,13 +359,16 @@ fn scores<'a>(
 }
 
 fn leads_to_product<'a>(graph: &Graph<'a>, value: &'a str, depth: usize) -> bool {
-    graph.producer(value).is_some_and(|node| match node.op_type.as_str() {
-        "MatMul" => true,
-        "Add" | "Mul" | "Div" if depth > 0 => {
-            node.input.iter().any(|input| leads_to_product(graph, input, depth - 1))
-        }
-        _ => false,
-    })
+    graph
+        .producer(value)
+        .is_some_and(|node| match node.op_type.as_str() {
+            "MatMul" => true,
+            "Add" | "Mul" | "Div" if depth > 0 => node
+                .input
+                .iter()
+                .any(|input| leads_to_product(graph, input, depth - 1)),
+            _ => false,
+        })
 }
 
 fn transposed<'a>(graph: &Graph<'a>, value: &'a str, order: &[i64]) -> Option<&'a str> {
@@ -322,7 +387,10 @@ fn heads<'a>(graph: &Graph<'a>, value: &'a str, order: &[i64]) -> Option<(&'a st
             (concat.input.len() == 4).then(|| graph.integers(concat.input.last()?)?.first().copied())??
         }
     };
-    usize::try_from(last).ok().filter(|&size| size > 0).map(|size| (projection, size))
+    usize::try_from(last)
+        .ok()
+        .filter(|&size| size > 0)
+        .map(|size| (projection, size))
 }
 
 /// `value` as a sum of table rows.
@@ -343,5 +411,7 @@ pub fn lookup<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Lookup<'a>> {
         })
         .collect::<Option<Vec<_>>>()?;
     tables.sort_by_key(|&(rows, ..)| std::cmp::Reverse(rows));
-    Some(Lookup { tables: tables.into_iter().map(|(_, table, ids)| (table, ids)).collect() })
+    Some(Lookup {
+        tables: tables.into_iter().map(|(_, table, ids)| (table, ids)).collect(),
+    })
 }
