@@ -14,7 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{embed, load};
+use common::{embed, load, load_config};
 use sentence_embedder::config::{EmbedOptions, Overflow, Priority};
 use sentence_embedder::error::{Error, ErrorKind, Result};
 use sentence_embedder::pipeline::call::Embeddings;
@@ -250,7 +250,7 @@ fn a_run_that_fails_rejects_its_call_only() {
     let parent = tempfile::tempdir().unwrap();
     let variant = common::fixture_json("variants.json")["fails-at-run"].clone();
     let folder = common::expand("fails-at-run", &variant, parent.path());
-    let embedder = Embedder::load(&common::config(&folder, &serde_json::Value::Null)).unwrap();
+    let embedder = load_config(&common::config(&folder, &serde_json::Value::Null)).unwrap();
     let (_, good) = start(&embedder, vec!["a".to_owned()], &EmbedOptions::default());
     let (_, bad) = start(
         &embedder,

@@ -11,7 +11,7 @@ mod common;
 
 use std::error::Error as StdError;
 
-use common::{config, embed, expand, fixture_json, fixtures, load};
+use common::{config, embed, expand, fixture_json, fixtures, load, load_config};
 use proptest::prelude::*;
 use sentence_embedder::error::{Error, ErrorKind};
 use sentence_embedder::pipeline::embedder::Embedder;
@@ -60,7 +60,7 @@ fn folders_that_load_give_the_reference_vectors() {
             continue;
         };
         let folder = expand(name, variant, parent.path());
-        let embedder = Embedder::load(&config(&folder, &expected["options"]))
+        let embedder = load_config(&config(&folder, &expected["options"]))
             .unwrap_or_else(|error| panic!("{name}: {}", whole_chain(&error)));
         let info = embedder.info();
         assert_eq!(
@@ -134,7 +134,7 @@ fn folders_that_cannot_be_honoured_are_refused_with_what_was_found() {
             continue;
         };
         let folder = expand(name, variant, parent.path());
-        let Err(error) = Embedder::load(&config(&folder, &expected["options"])) else {
+        let Err(error) = load_config(&config(&folder, &expected["options"])) else {
             panic!("{name} was loaded");
         };
         let said = whole_chain(&error);
@@ -168,7 +168,7 @@ fn a_default_prompt_is_put_before_every_text() {
     prompted["write"] = serde_json::json!({ "config_sentence_transformers.json":
         { "prompts": { "query": prompt }, "default_prompt_name": "query" } });
     let folder = expand("prompted", &prompted, parent.path());
-    let with = Embedder::load(&config(&folder, &Value::Null)).unwrap();
+    let with = load_config(&config(&folder, &Value::Null)).unwrap();
     let text = "hello world".to_owned();
     let expected = embed(&load("bert"), &[format!("{prompt}{text}")]).unwrap();
     assert_eq!(embed(&with, std::slice::from_ref(&text)).unwrap(), expected);
@@ -176,7 +176,7 @@ fn a_default_prompt_is_put_before_every_text() {
 
     prompted["write"]["config_sentence_transformers.json"]["default_prompt_name"] = "passage".into();
     let folder = expand("unknown-prompt", &prompted, parent.path());
-    let error = Embedder::load(&config(&folder, &Value::Null)).err().unwrap();
+    let error = load_config(&config(&folder, &Value::Null)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::ModelInvalid);
     assert!(error.to_string().contains("passage"), "{error}");
 }
@@ -184,7 +184,7 @@ fn a_default_prompt_is_put_before_every_text() {
 #[test]
 fn a_folder_of_another_kind_or_none_is_not_found() {
     for model in [fixtures().join("nowhere"), fixtures().join("README.md")] {
-        let error = Embedder::load(&config(&model, &Value::Null)).err().unwrap();
+        let error = load_config(&config(&model, &Value::Null)).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::ModelNotFound, "{error}");
         assert!(
             error.to_string().contains(&model.display().to_string()),
@@ -206,7 +206,7 @@ fn a_file_without_permission_is_not_found_with_the_cause() {
         std::fs::remove_file(&file).unwrap();
         std::fs::create_dir(&file).unwrap();
     }
-    let error = Embedder::load(&config(&folder, &Value::Null)).err().unwrap();
+    let error = load_config(&config(&folder, &Value::Null)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::ModelNotFound, "{error}");
     assert!(error.source().is_some());
 }
@@ -215,20 +215,20 @@ fn a_file_without_permission_is_not_found_with_the_cause() {
 fn options_beyond_the_model_are_refused_with_its_limit() {
     let mut asked = config(&fixtures().join("bert"), &Value::Null);
     asked.max_tokens = Some(65);
-    let error = Embedder::load(&asked).err().unwrap();
+    let error = load_config(&asked).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(
         error.to_string().contains("64") && error.to_string().contains("65"),
         "{error}"
     );
     asked.max_tokens = Some(2);
-    let error = Embedder::load(&asked).err().unwrap();
+    let error = load_config(&asked).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     asked.max_tokens = Some(64);
-    assert_eq!(Embedder::load(&asked).unwrap().info().spec.max_tokens.value, 64);
+    assert_eq!(load_config(&asked).unwrap().info().spec.max_tokens.value, 64);
     asked.model_file = Some("../bert/onnx/model.onnx".to_owned());
     assert_eq!(
-        Embedder::load(&asked).err().unwrap().kind(),
+        load_config(&asked).err().unwrap().kind(),
         ErrorKind::InvalidArgument
     );
 }

@@ -70,7 +70,7 @@ impl Embedder {
         }
         watch.cancel().check()?;
         let tokenizer = Arc::new(Tokenizer::load(&spec)?);
-        let mut wide = Session::open(&spec, config.threads)?;
+        let mut wide = Session::open(&spec, config.threads, watch.cancel())?;
         let dimension = probe(&mut wide, &tokenizer, &spec)?;
         let sessions = Sessions {
             wide,

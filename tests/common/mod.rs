@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sentence_embedder::config::{EmbedOptions, EmbedderConfig, Pooling};
 use sentence_embedder::error::Result;
+use sentence_embedder::model::events::Watch;
 use sentence_embedder::pipeline::embedder::Embedder;
 use serde_json::Value;
 
@@ -80,9 +81,14 @@ pub fn config(folder: &Path, options: &Value) -> EmbedderConfig {
     }
 }
 
+/// Loads what `config` says, unwatched.
+pub fn load_config(config: &EmbedderConfig) -> Result<Arc<Embedder>> {
+    Embedder::load(config, &Watch::unwatched())
+}
+
 /// Loads one of the tiny models.
 pub fn load(name: &str) -> Arc<Embedder> {
-    Embedder::load(&config(&fixtures().join(name), &Value::Null)).unwrap()
+    load_config(&config(&fixtures().join(name), &Value::Null)).unwrap()
 }
 
 /// The vectors of `texts`, one a text.
