@@ -64,7 +64,7 @@ fn store(settings: &Settings) -> Value {
         "cache": settings.cache,
         "exists": settings.cache.is_dir(),
         "writable": writable,
-        "freeBytes": existing.and_then(|folder| fs4::available_space(folder).ok()),
+        "freeBytes": existing.and_then(|folder| fs4::available_space(folder).ok()).map(|free| free as f64),
         "endpoint": settings.endpoint,
         "token": settings.token.is_some(),
         "offline": settings.offline,

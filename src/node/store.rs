@@ -73,7 +73,7 @@ fn pull(options: &PullOptions, watch: &Watch) -> Result<Value> {
         "revision": model.revision,
         "path": options.out.as_ref().unwrap_or(&model.folder),
         "files": model.files.len(),
-        "bytes": model.files.iter().map(size).sum::<u64>(),
+        "bytes": model.files.iter().map(size).sum::<u64>() as f64,
         "fromCache": model.from_cache,
     }))
 }
@@ -88,7 +88,7 @@ pub fn cached_models(env: Env, cache_dir: Option<String>) -> napi::Result<Unknow
             json!({
                 "model": model.id,
                 "path": model.folder,
-                "bytes": model.size,
+                "bytes": model.size as f64,
                 "revisions": model.revisions,
                 "partial": model.partial,
             })
