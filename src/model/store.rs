@@ -131,7 +131,8 @@ impl Store {
         let offline = self.settings.offline;
         let cached = search.cached(offline);
         let found = match cached {
-            Ok(found) if offline || !request.refresh => Ok(found),
+            // A commit never changes, so there is nothing to refresh.
+            Ok(found) if offline || !request.refresh || is_commit(&search.revision) => Ok(found),
             Err(missing) if offline => Err(search.offline(&missing)),
             _ => search.fetch(watch).or_else(|failed| {
                 // A hub that is out of reach is no reason to refuse a model whose every important file is here.
