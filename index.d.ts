@@ -11,6 +11,30 @@ export declare interface DetailedEmbeddings {
     truncated: boolean[];
 }
 
+/** Bytes came in: at most twenty times a second, and once when a file is complete. */
+export declare interface DownloadProgressEvent {
+    readonly type: 'download_progress';
+    /** The file, relative to the model's folder. */
+    readonly file: string;
+    /** Bytes of the file that are here. */
+    readonly loaded: number;
+    /** Bytes in the file. */
+    readonly total: number;
+    /** Share of all bytes of all fetched files that is here, from 0 to 1. */
+    readonly overall: number;
+}
+
+/** Files will be fetched from the hub. */
+export declare interface DownloadStartedEvent {
+    readonly type: 'download_started';
+    /** The model's id on the hub. */
+    readonly model: string;
+    /** Files that are fetched. */
+    readonly files: number;
+    /** Bytes in all of them, those that earlier attempts fetched included. */
+    readonly total: number;
+}
+
 /**
  * Embeds a list of texts with the default model, which the first call loads: see {@link embedOne} of this module and
  * {@link Embedder.embedBatch}.
@@ -181,17 +205,11 @@ export declare interface LaneStats {
     textsPerSecond: number;
 }
 
-/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
-export declare interface LoadEvent {
-    /** What happened: `model_loaded` once, when the model is ready. */
-    readonly type: 'model_loaded';
-    /** The model as {@link LoadOptions.model} named it. */
-    readonly model: string;
-    /** Numbers in a vector. */
-    readonly dimension: number;
-    /** How long the load took, in milliseconds. */
-    readonly loadTimeMs: number;
-}
+/**
+ * One step of {@link Embedder.load}, as `onProgress` is told, in the order in which they come. A folder starts at
+ * `preparing` or `model_loaded`, a model that is in the cache at `model_cached`.
+ */
+export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export declare interface LoadOptions {
@@ -224,7 +242,7 @@ export declare interface LoadOptions {
     /**
      * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
      * No effect on a folder, which never touches it.
-     * @defaultValue `false`
+     * @defaultValue what the environment variable `HF_HUB_OFFLINE` says, else `false`
      */
     offline?: boolean;
     /**
@@ -264,6 +282,13 @@ export declare interface LoadOptions {
     signal?: AbortSignal;
 }
 
+/** Every file of a hub model is in the cache, fetched now or before. */
+export declare interface ModelCachedEvent {
+    readonly type: 'model_cached';
+    /** The model's id on the hub. */
+    readonly model: string;
+}
+
 /** What a loaded embedder is: everything that decides its vectors. */
 export declare interface ModelInfo {
     /** The model's id on the hub where its files tell it, else the name of its folder. */
@@ -294,6 +319,19 @@ export declare interface ModelInfo {
     };
 }
 
+/** The model is ready. */
+export declare interface ModelLoadedEvent {
+    readonly type: 'model_loaded';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+    /** Numbers in a vector. */
+    readonly dimension: number;
+    /** How long the load took, in milliseconds. */
+    readonly loadTimeMs: number;
+    /** Whether nothing had to be fetched. */
+    readonly fromCache: boolean;
+}
+
 /**
  * How the token embeddings of a text become one vector: their mean, the first token's (`cls`), or the largest value of
  * each dimension.
@@ -302,6 +340,13 @@ export declare type Pooling = 'mean' | 'cls' | 'max';
 
 /** The numbers in which the model's weights are stored and multiplied. */
 export declare type Precision = 'fp32' | 'int8';
+
+/** A copy of the model that loads faster is made. */
+export declare interface PreparingEvent {
+    readonly type: 'preparing';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+}
 
 /**
  * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.

@@ -38,12 +38,22 @@ export interface NativeAddon {
   readonly NativeEmbedder: {
     load(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<NativeEmbedder>;
   };
+  /** Ends all work of this JavaScript thread and waits for its end. */
+  endEnvironment(): void;
 }
 
 let addon: NativeAddon | undefined;
 
 /** The addon, loaded on first use, so that importing the package never fails. A failed load is tried again. */
 export function nativeAddon(): NativeAddon {
-  addon ??= loadAddon() as NativeAddon;
+  addon ??= started(loadAddon() as NativeAddon);
   return addon;
+}
+
+/** Sees to the end of native work before the process ends, of which `process.exit()` tells no addon by itself. */
+function started(loaded: NativeAddon): NativeAddon {
+  process.once('exit', () => {
+    loaded.endEnvironment();
+  });
+  return loaded;
 }

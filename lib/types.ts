@@ -54,9 +54,53 @@ export type Precision = 'fp32' | 'int8';
  */
 export type Priority = 'interactive' | 'bulk';
 
-/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
-export interface LoadEvent {
-  /** What happened: `model_loaded` once, when the model is ready. */
+/**
+ * One step of {@link Embedder.load}, as `onProgress` is told, in the order in which they come. A folder starts at
+ * `preparing` or `model_loaded`, a model that is in the cache at `model_cached`.
+ */
+export type LoadEvent =
+  DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | ModelLoadedEvent;
+
+/** Files will be fetched from the hub. */
+export interface DownloadStartedEvent {
+  readonly type: 'download_started';
+  /** The model's id on the hub. */
+  readonly model: string;
+  /** Files that are fetched. */
+  readonly files: number;
+  /** Bytes in all of them, those that earlier attempts fetched included. */
+  readonly total: number;
+}
+
+/** Bytes came in: at most twenty times a second, and once when a file is complete. */
+export interface DownloadProgressEvent {
+  readonly type: 'download_progress';
+  /** The file, relative to the model's folder. */
+  readonly file: string;
+  /** Bytes of the file that are here. */
+  readonly loaded: number;
+  /** Bytes in the file. */
+  readonly total: number;
+  /** Share of all bytes of all fetched files that is here, from 0 to 1. */
+  readonly overall: number;
+}
+
+/** Every file of a hub model is in the cache, fetched now or before. */
+export interface ModelCachedEvent {
+  readonly type: 'model_cached';
+  /** The model's id on the hub. */
+  readonly model: string;
+}
+
+/** A copy of the model that loads faster is made. */
+export interface PreparingEvent {
+  readonly type: 'preparing';
+  /** The model as {@link LoadOptions.model} named it. */
+  readonly model: string;
+}
+
+/** The model is ready. */
+export interface ModelLoadedEvent {
   readonly type: 'model_loaded';
   /** The model as {@link LoadOptions.model} named it. */
   readonly model: string;
@@ -64,6 +108,8 @@ export interface LoadEvent {
   readonly dimension: number;
   /** How long the load took, in milliseconds. */
   readonly loadTimeMs: number;
+  /** Whether nothing had to be fetched. */
+  readonly fromCache: boolean;
 }
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
@@ -97,7 +143,7 @@ export interface LoadOptions {
   /**
    * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
    * No effect on a folder, which never touches it.
-   * @defaultValue `false`
+   * @defaultValue what the environment variable `HF_HUB_OFFLINE` says, else `false`
    */
   offline?: boolean;
   /**
