@@ -149,6 +149,9 @@ pub struct EmbedderConfig {
     pub cache_dir: Option<PathBuf>,
     /// Never open a socket. Default: as `HF_HUB_OFFLINE` says. No effect on a folder.
     pub offline: Option<bool>,
+    /// Read every file and compare its hash before the model is used: with the cache's for a hub model, with the
+    /// manifest that `pull --out` writes for a folder. Default: false; files are verified when they are fetched.
+    pub verify: bool,
     /// Keep an optimised copy of the model in the cache and load that. Default: true.
     pub prepare: bool,
     /// Threads that run the model, in all. Default: [`default_threads`].
@@ -170,6 +173,7 @@ impl Default for EmbedderConfig {
             model_file: None,
             cache_dir: None,
             offline: None,
+            verify: false,
             prepare: true,
             threads: default_threads(),
             max_tokens: None,

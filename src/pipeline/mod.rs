@@ -9,3 +9,5 @@ mod scheduler;
 pub mod session;
 pub mod stats;
 pub mod tokenizer;
+mod trie;
+mod unigram;
