@@ -3,4 +3,5 @@
 pub mod catalog;
 pub mod events;
 pub mod folder;
+pub mod prepare;
 pub mod store;
