@@ -37,6 +37,9 @@ pub const MAX_OVERTAKES: u32 = 8;
 /// Shortest time between two progress reports of a call: 20 a second.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Prepared copies that are kept; the longest unused one makes room for a new one.
+pub const PREPARED_COPIES: usize = 4;
+
 /// How the weights are kept and multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {

@@ -239,12 +239,15 @@ fn a_model_that_is_not_plain_is_the_librarys() {
         serde_json::json!({ "type": "Unigram", "unk_id": 0, "vocab": [["a", -1.0], ["b", -1]], "later": 1 }),
         serde_json::json!({ "unk_id": 0, "vocab": [["a", -1.0], ["b", -1]] }),
         serde_json::json!({ "type": "WordLevel", "unk_token": "a", "vocab": { "a": 0, "b": 1 } }),
+        serde_json::json!({ "type": "WordLevel", "unk_token": "a", "vocab": { "a": 7, "b": 1 } }),
     ];
-    for model in models {
-        let file = bare(&model);
+    for model in &models {
+        let file = bare(model);
         let pair = Pair::load(file.path());
         for text in ["", "a", "b", "abab", "a\0b", "bb"] {
             pair.check(text);
         }
+        let ids = pair.library.get_vocab(true).into_values();
+        assert_eq!(pair.ours.largest_id(), ids.max().unwrap(), "{model}");
     }
 }

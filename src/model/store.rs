@@ -16,7 +16,7 @@ pub mod files;
 mod http;
 mod hub;
 pub mod inventory;
-mod lock;
+pub(super) mod lock;
 pub mod manifest;
 pub mod settings;
 
