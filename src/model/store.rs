@@ -431,10 +431,12 @@ impl Fetcher<'_> {
         let mut last: Option<Instant> = None;
         for plan in plans {
             let size = plan.facts.size;
+            let mut told = None;
             self.bring(plan, &mut |loaded| {
+                // The first and the last of a file are always told, so that a screen names what it waits for.
                 let due = last.is_none_or(|last| last.elapsed() >= PROGRESS_INTERVAL);
-                if due || loaded == size {
-                    last = Some(Instant::now());
+                if told != Some(loaded) && (due || told.is_none() || loaded == size) {
+                    (last, told) = (Some(Instant::now()), Some(loaded));
                     self.watch.tell(LoadEvent::DownloadProgress {
                         file: plan.file.clone(),
                         loaded,
