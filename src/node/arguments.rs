@@ -62,7 +62,9 @@ pub fn load_options(value: Unknown<'_>) -> Checked<EmbedderConfig> {
         match name {
             "model" => config.model = filled_string(value, path)?,
             "revision" => config.revision = Some(filled_string(value, path)?),
-            "precision" => config.precision = word(value, path, Precision::ALL.map(|it| (it.name(), it)))?,
+            "precision" => {
+                config.precision = Some(word(value, path, Precision::ALL.map(|it| (it.name(), it)))?)
+            }
             "modelFile" => config.model_file = Some(filled_string(value, path)?),
             "cacheDir" => config.cache_dir = Some(PathBuf::from(filled_string(value, path)?)),
             "offline" => config.offline = Some(boolean(value, path)?),
@@ -99,7 +101,9 @@ pub fn pull_options(value: Unknown<'_>) -> Checked<PullOptions> {
         match name {
             "model" => config.model = filled_string(value, path)?,
             "revision" => config.revision = Some(filled_string(value, path)?),
-            "precision" => config.precision = word(value, path, Precision::ALL.map(|it| (it.name(), it)))?,
+            "precision" => {
+                config.precision = Some(word(value, path, Precision::ALL.map(|it| (it.name(), it)))?)
+            }
             "modelFile" => config.model_file = Some(filled_string(value, path)?),
             "cacheDir" => config.cache_dir = Some(PathBuf::from(filled_string(value, path)?)),
             "out" => out = Some(PathBuf::from(filled_string(value, path)?)),
