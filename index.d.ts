@@ -11,7 +11,7 @@ export declare interface DetailedEmbeddings {
     truncated: boolean[];
 }
 
-/** Bytes came in: at most 20 times a second, and when a file is complete. */
+/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
 export declare interface DownloadProgressEvent {
     readonly type: 'download_progress';
     /** The file, relative to the model's folder. */

@@ -38,7 +38,7 @@ fn python() -> PathBuf {
     };
     candidates.into_iter().find(has_package).expect(
         "This test runs the Python package huggingface_hub, which no Python here has. Install it with: \
-         python3 -m venv .cache/venv && .cache/venv/bin/pip install huggingface_hub",
+         python3 -m venv .cache/venv && .cache/venv/bin/pip install --only-binary :all: huggingface_hub==2.4.0",
     )
 }
 
