@@ -147,8 +147,8 @@ pub struct EmbedderConfig {
     pub model_file: Option<String>,
     /// Where fetched and prepared models are kept. Default: the hub cache of this user.
     pub cache_dir: Option<PathBuf>,
-    /// Never open a socket. Default: false.
-    pub offline: bool,
+    /// Never open a socket. Default: as `HF_HUB_OFFLINE` says. No effect on a folder.
+    pub offline: Option<bool>,
     /// Keep an optimised copy of the model in the cache and load that. Default: true.
     pub prepare: bool,
     /// Threads that run the model, in all. Default: [`default_threads`].
@@ -169,7 +169,7 @@ impl Default for EmbedderConfig {
             precision: Precision::default(),
             model_file: None,
             cache_dir: None,
-            offline: false,
+            offline: None,
             prepare: true,
             threads: default_threads(),
             max_tokens: None,

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 use ort::environment::Environment;
@@ -85,6 +86,8 @@ fn load() -> Result<Environment> {
         .context(ErrorKind::RuntimeNotFound, refused)?
         .with_name("sentence-embedder")
         .with_telemetry(false)
+        // A library does not write to its host's console: what fails is told by the error of the call.
+        .with_logger(Arc::new(|_, _, _, _, _| {}))
         .build()
         .context(ErrorKind::RuntimeNotFound, refused)
 }

@@ -1,5 +1,6 @@
 //! A sentence-transformers folder, read as sentence-transformers reads it, into one [`ModelSpec`].
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,13 @@ use serde::de::DeserializeOwned;
 
 use super::catalog::{self, KnownModel};
 use crate::config::{EmbedderConfig, Pooling};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The source of a pooling that the caller chose.
+pub const OPTION_POOLING: &str = "option pooling";
+
+/// The source of a limit that the caller chose.
+pub const OPTION_MAX_TOKENS: &str = "option maxTokens";
 
 /// A value and where it came from: a file of the folder, the catalogue, an option, or a documented rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +53,8 @@ pub struct ModelSpec {
     pub pooling: Sourced<Pooling>,
     /// Whether pooling is only a rule's guess, which a ready-made sentence embedding of the graph overrides.
     pub pooling_is_guess: bool,
+    /// Numbers in one vector, where the pooling step says it.
+    pub stated_dimension: Option<usize>,
     /// Whether vectors are scaled to unit length.
     pub normalize: Sourced<bool>,
     /// Texts are lower-cased before the tokenizer sees them.
@@ -92,7 +101,7 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
         optional_json(&transformer.join("config.json"))?.unwrap_or_default();
     let known = hugging_face.name_or_path.as_deref().and_then(catalog::find);
 
-    let (pooling, pooling_is_guess) = resolve_pooling(folder, modules.as_ref(), known, config.pooling)?;
+    let pooling = resolve_pooling(folder, modules.as_ref(), known, config.pooling)?;
     let sentence_bert = sentence_bert_config(&transformer)?;
     let sentence_transformers: SentenceTransformersConfig =
         optional_json(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
@@ -110,8 +119,9 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             known,
             config.max_tokens,
         )?,
-        pooling,
-        pooling_is_guess,
+        pooling: pooling.pooling,
+        pooling_is_guess: pooling.is_guess,
+        stated_dimension: pooling.dimension,
         normalize: resolve_normalize(modules.as_ref(), known, config.normalize),
         lower_case: sentence_bert
             .and_then(|(it, _)| it.do_lower_case)
@@ -187,16 +197,39 @@ fn read_modules(folder: &Path) -> Result<Option<Modules>> {
     Ok(Some(modules))
 }
 
-/// 1_Pooling/config.json: a switch for each mode, or, since sentence-transformers 5.2, one name.
+/// 1_Pooling/config.json: a switch for each mode, or, since sentence-transformers 6, their names.
 #[derive(Deserialize)]
 struct PoolingConfig {
-    pooling_mode: Option<String>,
+    pooling_mode: Option<OneOrMany>,
+    #[serde(alias = "embedding_dimension")]
+    word_embedding_dimension: Option<usize>,
     #[serde(flatten)]
-    switches: std::collections::BTreeMap<String, serde_json::Value>,
+    switches: BTreeMap<String, serde_json::Value>,
 }
 
-fn read_pooling(file: &Path) -> Result<Pooling> {
-    let config: PoolingConfig = required_json(file)?;
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What the folder says of pooling.
+struct PoolingStep {
+    pooling: Sourced<Pooling>,
+    /// Nobody said it: a guess.
+    is_guess: bool,
+    /// Numbers in one vector, where the file says it.
+    dimension: Option<usize>,
+}
+
+fn read_pooling(file: &Path) -> Result<(Pooling, Option<usize>)> {
+    let config: PoolingConfig = optional_json(file)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::ModelInvalid,
+            format!("The model has no {}", file.display()),
+        )
+    })?;
     let prefix = "pooling_mode_";
     let mut modes: Vec<&str> = config
         .switches
@@ -204,24 +237,31 @@ fn read_pooling(file: &Path) -> Result<Pooling> {
         .filter(|(key, value)| key.starts_with(prefix) && value.as_bool() == Some(true))
         .map(|(key, _)| key.trim_start_matches(prefix))
         .collect();
-    modes.extend(config.pooling_mode.as_deref());
-    match modes.as_slice() {
-        ["mean_tokens" | "mean"] => Ok(Pooling::Mean),
-        ["cls_token" | "cls"] => Ok(Pooling::Cls),
-        ["max_tokens" | "max"] => Ok(Pooling::Max),
-        other => Err(Error::new(
-            ErrorKind::ModelInvalid,
-            format!(
-                "{} asks for pooling {}; supported is exactly one of mean, cls and max",
-                file.display(),
-                if other.is_empty() {
-                    "of no kind".to_owned()
-                } else {
-                    other.join(" + ")
-                },
-            ),
-        )),
+    match &config.pooling_mode {
+        Some(OneOrMany::One(mode)) => modes.push(mode),
+        Some(OneOrMany::Many(names)) => modes.extend(names.iter().map(String::as_str)),
+        None => {}
     }
+    let pooling = match modes.as_slice() {
+        ["mean_tokens" | "mean"] => Pooling::Mean,
+        ["cls_token" | "cls"] => Pooling::Cls,
+        ["max_tokens" | "max"] => Pooling::Max,
+        other => {
+            let named = if other.is_empty() {
+                "of no kind".to_owned()
+            } else {
+                other.join(" + ")
+            };
+            return Err(Error::new(
+                ErrorKind::ModelInvalid,
+                format!(
+                    "{} asks for pooling {named}; supported is exactly one of mean, cls and max",
+                    file.display()
+                ),
+            ));
+        }
+    };
+    Ok((pooling, config.word_embedding_dimension))
 }
 
 fn resolve_pooling(
@@ -229,30 +269,32 @@ fn resolve_pooling(
     modules: Option<&Modules>,
     known: Option<KnownModel>,
     option: Option<Pooling>,
-) -> Result<(Sourced<Pooling>, bool)> {
-    if let Some(pooling) = option {
-        return Ok((Sourced::new(pooling, "option pooling"), false));
-    }
+) -> Result<PoolingStep> {
     // A folder without modules.json may still carry the pooling file of the model that it was made from.
     let relative = modules
         .and_then(|it| it.pooling.clone())
         .unwrap_or_else(|| "1_Pooling".to_owned());
     let file = folder.join(&relative).join("config.json");
-    if modules.is_some() || file.is_file() {
-        return Ok((
-            Sourced::new(read_pooling(&file)?, format!("{relative}/config.json")),
-            false,
-        ));
-    }
-    Ok(known.map_or_else(
-        || {
-            (
-                Sourced::new(Pooling::Mean, "rule: mean unless the model says otherwise"),
-                true,
-            )
-        },
-        |model| (Sourced::new(model.pooling, catalogue_source(model)), false),
-    ))
+    let stated = if modules.is_some() || file.is_file() {
+        Some(read_pooling(&file)?)
+    } else {
+        None
+    };
+    let dimension = stated.and_then(|(_, dimension)| dimension);
+    let (pooling, is_guess) = match (option, stated, known) {
+        (Some(asked), ..) => (Sourced::new(asked, OPTION_POOLING), false),
+        (None, Some((stated, _)), _) => (Sourced::new(stated, format!("{relative}/config.json")), false),
+        (None, None, Some(model)) => (Sourced::new(model.pooling, catalogue_source(model)), false),
+        (None, None, None) => (
+            Sourced::new(Pooling::Mean, "rule: mean unless the model says otherwise"),
+            true,
+        ),
+    };
+    Ok(PoolingStep {
+        pooling,
+        is_guess,
+        dimension,
+    })
 }
 
 fn resolve_normalize(
@@ -336,7 +378,12 @@ fn resolve_max_tokens(
     let positions = hugging_face.positions();
     let stated = sentence_bert
         .as_ref()
-        .and_then(|(config, name)| Some(Sourced::new(config.max_seq_length?, *name)))
+        .and_then(|(config, name)| {
+            Some(Sourced::new(
+                config.max_seq_length?,
+                format!("max_seq_length of {name}"),
+            ))
+        })
         .or_else(|| known.map(|model| Sourced::new(model.max_tokens, catalogue_source(model))));
     let own = match stated {
         Some(stated) => stated,
@@ -349,9 +396,9 @@ fn resolve_max_tokens(
                 .filter(|limit| (1.0..1e6).contains(limit));
             match (limit.map(|limit| limit as usize), positions) {
                 (Some(limit), positions) if positions.is_none_or(|positions| limit <= positions) => {
-                    Sourced::new(limit, "tokenizer_config.json")
+                    Sourced::new(limit, "model_max_length of tokenizer_config.json")
                 }
-                (_, Some(positions)) => Sourced::new(positions, "config.json"),
+                (_, Some(positions)) => Sourced::new(positions, "max_position_embeddings of config.json"),
                 _ => Sourced::new(512, "rule: 512 unless the model says otherwise"),
             }
         }
@@ -369,7 +416,7 @@ fn resolve_max_tokens(
     }
     match option {
         None => Ok(own),
-        Some(asked) if asked <= most => Ok(Sourced::new(asked, "option maxTokens")),
+        Some(asked) if asked <= most => Ok(Sourced::new(asked, OPTION_MAX_TOKENS)),
         Some(asked) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
@@ -383,7 +430,7 @@ fn resolve_max_tokens(
 struct SentenceTransformersConfig {
     default_prompt_name: Option<String>,
     #[serde(default)]
-    prompts: std::collections::BTreeMap<String, String>,
+    prompts: BTreeMap<String, String>,
 }
 
 impl SentenceTransformersConfig {
@@ -444,15 +491,6 @@ fn existing(candidates: &[PathBuf], what: &str) -> Result<PathBuf> {
         })
 }
 
-fn required_json<T: DeserializeOwned>(file: &Path) -> Result<T> {
-    optional_json(file)?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::ModelNotFound,
-            format!("The model's file {} is missing", file.display()),
-        )
-    })
-}
-
 /// The parsed file, or `None` where there is none.
 fn optional_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>> {
     let text = match fs::read(file) {
@@ -463,11 +501,13 @@ fn optional_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>> {
             return Err(Error::new(ErrorKind::ModelNotFound, sentence).with_source(cause));
         }
     };
-    serde_json::from_slice(&text)
-        .map(Some)
-        .context(ErrorKind::ModelInvalid, || {
-            format!("{} is not the JSON that was expected", file.display())
-        })
+    let parsed = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&text));
+    parsed.map(Some).map_err(|cause| {
+        let place = Some(cause.path().to_string()).filter(|place| place != ".");
+        let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
+        let sentence = format!("{} is not the JSON that was expected{place}", file.display());
+        Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause.into_inner())
+    })
 }
 
 fn catalogue_source(model: KnownModel) -> String {

@@ -1,4 +1,6 @@
-//! A model on disk: what its files say, and copies of it that load faster.
+//! A model on disk: what its files say, how they get there, and copies of it that load faster.
 
 pub mod catalog;
+pub mod events;
 pub mod folder;
+pub mod store;

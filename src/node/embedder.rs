@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use super::arguments::{self, Refusal};
 use super::job::{Promised, job, returned};
-use super::{errors, teardown};
-use crate::config::EmbedderConfig;
+use super::{errors, events, teardown};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::events::{Cancel, OnEvent, Watch};
 use crate::pipeline::call::{Embeddings, Progress};
 use crate::pipeline::embedder::{Embedder, ModelInfo};
 use crate::pipeline::session::Readout;
@@ -38,16 +38,19 @@ impl NativeEmbedder {
         #[napi(ts_arg_type = "((event: Record<string, unknown>) => void) | undefined")] on_event: Unknown<'_>,
     ) -> napi::Result<Unknown<'static>> {
         let config = arguments::load_options(options).map_err(|refusal| refused(env, refusal))?;
-        let on_event = event_callback(&on_event)?;
+        let on_event = event_callback(&on_event)?.map(|callback| -> OnEvent {
+            Box::new(move |event| {
+                callback.call(events::to_json(&event), ThreadsafeFunctionCallMode::NonBlocking);
+            })
+        });
+        let cancel = Cancel::default();
+        let watch = Watch::new(on_event, cancel.clone());
         let (promised, promise) = Promised::new(env)?;
         let loading = promised.clone();
         let thread = thread::Builder::new()
             .name("embedder-load".to_owned())
             .spawn(move || {
-                let loaded = guarded("loading a model", || Embedder::load(&config));
-                if let Ok(embedder) = &loaded {
-                    tell(on_event.as_ref(), loaded_event(embedder, &config));
-                }
+                let loaded = guarded("loading a model", || Embedder::load(&config, &watch));
                 let kept = loaded.as_ref().ok().cloned();
                 let delivered = loading.settle(loaded, |env, embedder| {
                     teardown::register(env, &embedder)?;
@@ -57,9 +60,10 @@ impl NativeEmbedder {
                     embedder.close();
                 }
             })?;
-        teardown::register_thread(env, thread)?;
+        teardown::register_load(env, thread, cancel.clone())?;
         job(env, promise, move || {
             promised.reject(aborted());
+            cancel.cancel();
         })
     }
 
@@ -124,9 +128,13 @@ impl NativeEmbedder {
         let thread = thread::Builder::new()
             .name("embedder-close".to_owned())
             .spawn(move || {
-                promised.settle(guarded("closing", || Ok(embedder.close())), |env, ()| {
-                    returned(env, ())
-                });
+                promised.settle(
+                    guarded("closing", || {
+                        embedder.close();
+                        Ok(())
+                    }),
+                    |env, ()| returned(env, ()),
+                );
             })?;
         teardown::register_thread(env, thread)?;
         Ok(promise)
@@ -220,24 +228,8 @@ fn progress_callback(options: &Unknown<'_>) -> napi::Result<Option<Progress>> {
     })))
 }
 
-fn tell(callback: Option<&EventCallback>, event: Value) {
-    if let Some(callback) = callback {
-        callback.call(event, ThreadsafeFunctionCallMode::NonBlocking);
-    }
-}
-
 fn to_js(env: Env, value: &Value) -> napi::Result<Unknown<'static>> {
     returned(env, env.to_js_value(value)?)
-}
-
-fn loaded_event(embedder: &Embedder, config: &EmbedderConfig) -> Value {
-    let info = embedder.info();
-    json!({
-        "type": "model_loaded",
-        "model": config.model,
-        "dimension": info.dimension,
-        "loadTimeMs": info.load_time.as_secs_f64() * 1e3,
-    })
 }
 
 fn info(info: &ModelInfo) -> Value {
@@ -248,7 +240,7 @@ fn info(info: &ModelInfo) -> Value {
     };
     json!({
         "model": spec.name,
-        "revision": null,
+        "revision": info.revision,
         "path": spec.folder,
         "modelFile": spec.onnx_file,
         "dimension": info.dimension,

@@ -3,5 +3,6 @@
 mod arguments;
 mod embedder;
 mod errors;
+mod events;
 mod job;
 mod teardown;

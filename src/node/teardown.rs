@@ -5,7 +5,9 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use napi::Env;
+use napi_derive::napi;
 
+use crate::model::events::Cancel;
 use crate::pipeline::embedder::Embedder;
 
 /// What lives in the environment of this JavaScript thread.
@@ -13,19 +15,28 @@ use crate::pipeline::embedder::Embedder;
 struct Living {
     hooked: bool,
     embedders: Vec<Weak<Embedder>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<(JoinHandle<()>, Option<Cancel>)>,
 }
 
 thread_local! {
     static LIVING: RefCell<Living> = RefCell::default();
 }
 
-/// Registers a thread that loads or closes a model. Only on a JavaScript thread.
+/// Registers a thread that closes a model. Only on a JavaScript thread.
 pub fn register_thread(env: Env, thread: JoinHandle<()>) -> napi::Result<()> {
+    register_any(env, thread, None)
+}
+
+/// Registers a thread that loads a model or fetches its files, until `cancel` stops it. Only on a JavaScript thread.
+pub fn register_load(env: Env, thread: JoinHandle<()>, cancel: Cancel) -> napi::Result<()> {
+    register_any(env, thread, Some(cancel))
+}
+
+fn register_any(env: Env, thread: JoinHandle<()>, cancel: Option<Cancel>) -> napi::Result<()> {
     hook(env)?;
     LIVING.with_borrow_mut(|living| {
-        living.threads.retain(|thread| !thread.is_finished());
-        living.threads.push(thread);
+        living.threads.retain(|(thread, _)| !thread.is_finished());
+        living.threads.push((thread, cancel));
     });
     Ok(())
 }
@@ -43,20 +54,25 @@ pub fn register(env: Env, embedder: &Arc<Embedder>) -> napi::Result<()> {
 fn hook(env: Env) -> napi::Result<()> {
     let first = LIVING.with_borrow_mut(|living| !std::mem::replace(&mut living.hooked, true));
     if first {
-        env.add_env_cleanup_hook((), |()| end())?;
+        env.add_env_cleanup_hook((), |()| end_environment())?;
     }
     Ok(())
 }
 
-/// Stops everything and waits for it: after this, ONNX Runtime may be torn down by the process's exit, which would
-/// crash a thread that is still inside it.
-fn end() {
+/// Ends all work of this JavaScript thread and waits for it. lib/ calls it on the process's `exit` event, since
+/// `process.exit()` runs no environment hooks on the main thread: it goes straight on to destroy the statics of every
+/// library, which would crash a thread that is still inside ONNX Runtime.
+#[napi]
+pub fn end_environment() {
     let living = LIVING.take();
     let embedders: Vec<_> = living.embedders.iter().filter_map(Weak::upgrade).collect();
     for embedder in &embedders {
         embedder.begin_close();
     }
-    for thread in living.threads {
+    for cancel in living.threads.iter().filter_map(|(_, cancel)| cancel.as_ref()) {
+        cancel.cancel();
+    }
+    for (thread, _) in living.threads {
         // A panic there was turned into a rejection there.
         drop(thread.join());
     }

@@ -1,6 +1,5 @@
 //! The core's public face: load a model once, then embed, count, look at figures, close.
 
-use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,9 @@ use super::stats::Stats;
 use super::tokenizer::{Sequence, Tokenizer};
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::events::{LoadEvent, Watch};
 use crate::model::folder::{self, ModelSpec};
+use crate::model::store;
 
 /// A loaded model with its threads. Every method can be called from any thread.
 pub struct Embedder {
@@ -32,6 +33,8 @@ pub struct ModelInfo {
     pub precision: Precision,
     /// Threads that run the model, in all.
     pub threads: usize,
+    /// The commit of the hub that the model's files are of; `None` for a folder of the caller's.
+    pub revision: Option<String>,
     /// How long loading took.
     pub load_time: Duration,
 }
@@ -53,16 +56,21 @@ impl CallHandle {
 
 impl Embedder {
     /// Loads a model and starts its threads. Takes as long as the model is large: never call it on a thread that
-    /// must stay responsive.
+    /// must stay responsive. `watch` is told of each step and can stop the load.
     ///
     /// # Errors
-    /// Of kind `ModelNotFound`, `ModelInvalid`, `RuntimeNotFound` or `InvalidArgument`, as [`folder::read`],
-    /// [`Tokenizer::load`] and [`Session::open`] give them.
-    pub fn load(config: &EmbedderConfig) -> Result<Arc<Self>> {
+    /// Of kind `Download`, `Offline`, `ModelNotFound`, `ModelInvalid`, `RuntimeNotFound`, `InvalidArgument` or
+    /// `Aborted`, as [`store::resolve`], [`folder::read`], [`Tokenizer::load`] and [`Session::open`] give them.
+    pub fn load(config: &EmbedderConfig, watch: &Watch) -> Result<Arc<Self>> {
         let started = Instant::now();
-        let spec = folder::read(Path::new(&config.model), config)?;
+        let resolved = store::resolve(config, watch)?;
+        let mut spec = folder::read(&resolved.folder, config)?;
+        if let Some(id) = resolved.id {
+            spec.name = id;
+        }
+        watch.cancel().check()?;
         let tokenizer = Arc::new(Tokenizer::load(&spec)?);
-        let mut wide = Session::open(&spec, config.threads)?;
+        let mut wide = Session::open(&spec, config.threads, watch.cancel())?;
         let dimension = probe(&mut wide, &tokenizer, &spec)?;
         let sessions = Sessions {
             wide,
@@ -73,10 +81,18 @@ impl Embedder {
             dimension,
             precision: config.precision,
             threads: config.threads,
+            revision: resolved.revision,
             load_time: started.elapsed(),
             spec,
         };
+        watch.cancel().check()?;
         let scheduler = Scheduler::start(sessions, tokenizer)?;
+        watch.tell(LoadEvent::ModelLoaded {
+            model: config.model.clone(),
+            dimension,
+            load_time: info.load_time,
+            from_cache: resolved.from_cache,
+        });
         Ok(Arc::new(Self { info, scheduler }))
     }
 
@@ -210,5 +226,15 @@ fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Resu
         tokenizer.largest_id(),
         spec.tokenizer_file.display(),
     )))?;
-    Ok(dimension)
+    match spec.stated_dimension {
+        Some(stated) if stated != dimension => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} gives {dimension} dimensions but {} says {stated}: they are not of one model",
+                spec.onnx_file.display(),
+                spec.pooling.source,
+            ),
+        )),
+        _ => Ok(dimension),
+    }
 }

@@ -14,7 +14,8 @@ use super::pooling;
 use super::tokenizer::Sequence;
 use crate::config::Pooling;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::model::folder::ModelSpec;
+use crate::model::events::Cancel;
+use crate::model::folder::{ModelSpec, OPTION_POOLING};
 use crate::runtime;
 
 /// What a graph input is fed with. All are `[batch_size, sequence_length]` of int64.
@@ -77,10 +78,10 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::RuntimeNotFound`] without the library; [`ErrorKind::ModelInvalid`] when the file is no usable
     /// model, needs an input that is not known, or has no output that vectors can be made from.
-    pub fn open(spec: &ModelSpec, threads: usize) -> Result<Self> {
+    pub fn open(spec: &ModelSpec, threads: usize, cancel: &Cancel) -> Result<Self> {
         let environment = runtime::environment()?;
         let file = &spec.onnx_file;
-        let inner = build(environment, file, threads).context(ErrorKind::ModelInvalid, || {
+        let inner = build(environment, file, threads, cancel).context(ErrorKind::ModelInvalid, || {
             format!("{} cannot be loaded as an ONNX model", file.display())
         })?;
         let feeds = resolve_inputs(inner.inputs(), file)?;
@@ -106,6 +107,8 @@ impl Session {
     pub fn stop_handle(&self) -> Result<Stop> {
         let options: RunOptions<NoSelectedOutputs> =
             RunOptions::new().context(ErrorKind::Inference, || "ONNX Runtime could not prepare a run")?;
+        // `Stop` is what makes this `Arc` safe to share.
+        #[allow(clippy::arc_with_non_send_sync)]
         Ok(Stop(Arc::new(options.with_outputs(
             OutputSelector::no_default().with(self.output.as_str()),
         ))))
@@ -184,8 +187,9 @@ fn build(
     environment: &ort::environment::Environment,
     file: &Path,
     threads: usize,
+    cancel: &Cancel,
 ) -> ort::Result<OrtSession> {
-    OrtSession::builder(environment)?
+    let mut builder = OrtSession::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
@@ -196,8 +200,10 @@ fn build(
         // Shapes change from run to run: remembering an allocation pattern for each only makes memory grow.
         .with_memory_pattern(false)?
         // KleidiAI keeps a second copy of all weights on Apple Silicon (onnxruntime #29538).
-        .with_config_entry("mlas.disable_kleidiai", "1")?
-        .commit_from_file(file)
+        .with_config_entry("mlas.disable_kleidiai", "1")?;
+    let canceler = builder.canceler();
+    let _guard = cancel.on_cancel(move || drop(canceler.cancel()));
+    builder.commit_from_file(file)
 }
 
 fn resolve_inputs(inputs: &[Outlet], file: &Path) -> Result<Vec<(String, Feed)>> {
@@ -234,7 +240,7 @@ fn resolve_output(outputs: &[Outlet], spec: &ModelSpec) -> Result<(String, Reado
         .into_iter()
         .find(|name| has(name, 3));
     let ready = Some("sentence_embedding").filter(|name| has(name, 2));
-    let asked_for = spec.pooling.source.starts_with("option");
+    let asked_for = spec.pooling.source == OPTION_POOLING;
     match (tokens, ready) {
         // The graph's own pooling is better than a guess; what the folder or the caller says is better than both.
         (_, Some(name)) if spec.pooling_is_guess => Ok((name.to_owned(), Readout::Ready)),

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::{PostProcessor, Tokenizer as HuggingFaceTokenizer};
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::model::folder::ModelSpec;
+use crate::model::folder::{ModelSpec, OPTION_MAX_TOKENS};
 
 /// The tokens of one text, ready for the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,21 +61,36 @@ impl Tokenizer {
         let special_tokens = inner.get_post_processor().map_or(0, |it| it.added_tokens(false));
         let max_tokens = spec.max_tokens.value;
         if max_tokens <= special_tokens {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                format!(
-                    "Expected more than {special_tokens} for options.maxTokens, which the special tokens alone take, \
-                     but received {max_tokens}"
-                ),
-            ));
+            let limit = &spec.max_tokens;
+            let kind = if limit.source == OPTION_MAX_TOKENS {
+                ErrorKind::InvalidArgument
+            } else {
+                ErrorKind::ModelInvalid
+            };
+            let sentence = format!(
+                "Expected more than {special_tokens} tokens for {}, as special tokens alone take these, but it is {}",
+                limit.source, limit.value,
+            );
+            return Err(Error::new(kind, sentence));
         }
-        Ok(Self {
+        let tokenizer = Self {
             inner,
             max_tokens,
             special_tokens,
             lower_case: spec.lower_case,
             prompt: spec.prompt.clone(),
-        })
+        };
+        match spec.vocabulary {
+            Some(rows) if tokenizer.largest_id() as usize >= rows => Err(Error::new(
+                ErrorKind::ModelInvalid,
+                format!(
+                    "{} gives {} ids but config.json says that the model's table has {rows}: they are not of one model",
+                    file.display(),
+                    tokenizer.largest_id() + 1,
+                ),
+            )),
+            _ => Ok(tokenizer),
+        }
     }
 
     /// Longest sequence in tokens, special tokens included.

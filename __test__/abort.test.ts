@@ -1,0 +1,107 @@
+// Cancelling through an AbortSignal: at once, with the reason as cause, and without a trace on the signal.
+
+import { getEventListeners } from 'node:events';
+import { Embedder } from 'sentence-embedder';
+import { rejection } from './support/expectations';
+import { modelFolder } from './support/fixtures';
+
+const model = modelFolder('bert');
+const many = Array.from({ length: 20_000 }, (_, i) => `text number ${String(i)}`);
+let embedder: Embedder;
+
+beforeAll(async () => {
+  embedder = await Embedder.load({ model, threads: 1 });
+});
+
+afterAll(async () => {
+  await embedder.close();
+});
+
+test('a signal that is aborted already rejects at once', async () => {
+  const reason = new Error('the user went away');
+  const options = { signal: AbortSignal.abort(reason) };
+  for (const call of [
+    embedder.embedOne('a', options),
+    embedder.embedBatch(['a'], options),
+    embedder.embedDetailed(['a'], options),
+    Embedder.load({ model, ...options }),
+  ]) {
+    expect((await rejection(call, 'ERR_EMBED_ABORTED')).cause).toBe(reason);
+  }
+});
+
+test('aborting a call under way rejects it with the reason and leaves the others alone', async () => {
+  const controller = new AbortController();
+  const aborted = embedder.embedBatch(many, { signal: controller.signal });
+  const other = embedder.embedBatch(['a', 'b']);
+  const start = performance.now();
+  controller.abort('enough');
+  const error = await rejection(aborted, 'ERR_EMBED_ABORTED');
+  expect(error.cause).toBe('enough');
+  expect(performance.now() - start).toBeLessThan(1000);
+  await expect(other).resolves.toHaveLength(2);
+});
+
+test('without a reason, the cause is the AbortError of the platform', async () => {
+  const controller = new AbortController();
+  const call = embedder.embedBatch(many, { signal: controller.signal });
+  controller.abort();
+  expect((await rejection(call, 'ERR_EMBED_ABORTED')).cause).toMatchObject({ name: 'AbortError' });
+});
+
+test('a timeout signal works like any other', async () => {
+  const call = embedder.embedBatch(many, { signal: AbortSignal.timeout(5) });
+  expect((await rejection(call, 'ERR_EMBED_ABORTED')).cause).toMatchObject({ name: 'TimeoutError' });
+});
+
+test('one signal ends many calls through one listener', async () => {
+  const controller = new AbortController();
+  const options = { signal: controller.signal };
+  const calls = Array.from({ length: 50 }, () => embedder.embedBatch(many.slice(0, 2000), options));
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1); // Node warns of a leak at eleven
+  controller.abort();
+  await Promise.all(calls.map((call) => rejection(call, 'ERR_EMBED_ABORTED')));
+});
+
+test('no listener stays behind, however the call ends', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  await embedder.embedOne('a', { signal });
+  await rejection(embedder.embedBatch([1] as never, { signal }), 'ERR_EMBED_INVALID_ARGUMENT');
+  await rejection(embedder.embedBatch(many, { signal, timeoutMs: 1 }), 'ERR_EMBED_TIMEOUT');
+  await (await Embedder.load({ model, signal })).close();
+  await Promise.all([embedder.embedOne('a', { signal }), embedder.embedBatch(['a', 'b'], { signal })]);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+  controller.abort();
+  await expect(embedder.embedOne('a')).resolves.toHaveLength(32);
+});
+
+test('aborting after the answer changes nothing', async () => {
+  const controller = new AbortController();
+  const vector = await embedder.embedOne('a', { signal: controller.signal });
+  controller.abort();
+  expect(vector).toEqual(await embedder.embedOne('a'));
+});
+
+test('aborting a load under way', async () => {
+  const controller = new AbortController();
+  const load = Embedder.load({ model, signal: controller.signal });
+  controller.abort('changed my mind');
+  expect((await rejection(load, 'ERR_EMBED_ABORTED')).cause).toBe('changed my mind');
+  await (await Embedder.load({ model })).close();
+});
+
+test('a signal of another realm, by its shape', async () => {
+  const listeners = new Set<() => void>();
+  const signal = {
+    aborted: false,
+    reason: 'from elsewhere',
+    addEventListener: (_: string, listener: () => void) => listeners.add(listener),
+    removeEventListener: (_: string, listener: () => void) => listeners.delete(listener),
+  };
+  const call = embedder.embedBatch(many, { signal: signal as unknown as AbortSignal });
+  signal.aborted = true;
+  for (const listener of listeners) listener();
+  expect((await rejection(call, 'ERR_EMBED_ABORTED')).cause).toBe('from elsewhere');
+  expect(listeners.size).toBe(0);
+});

@@ -1,0 +1,88 @@
+// The package as its consumers meet it: require and import, types for both, and nothing that runs at installation.
+
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as face from 'sentence-embedder';
+import { temporaryFolder } from './support/fixtures';
+import { ROOT, runNode, runScript } from './support/processes';
+
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  version: string;
+  scripts: Record<string, string>;
+  dependencies?: object;
+};
+
+test('exactly the public names', () => {
+  expect(Object.keys(face).sort()).toEqual(['Embedder', 'embedBatch', 'embedOne']);
+});
+
+test('import gives the same objects as require', () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    import * as imported from 'sentence-embedder';
+    const required = createRequire(${JSON.stringify(join(ROOT, 'x.js'))})('sentence-embedder');
+    for (const name of Object.keys(required).sort()) console.log(name, imported[name] === required[name]);`;
+  expect(runScript(script, { module: true }).stdout).toBe('Embedder true\nembedBatch true\nembedOne true\n');
+});
+
+test('nothing runs at installation, and nothing else is installed', () => {
+  for (const script of ['preinstall', 'install', 'postinstall']) expect(manifest.scripts).not.toHaveProperty(script);
+  expect(manifest.dependencies ?? {}).toEqual({});
+});
+
+test('the crate has the version of the package', () => {
+  expect(readFileSync(join(ROOT, 'Cargo.toml'), 'utf8')).toContain(`\nversion = "${manifest.version}"\n`);
+});
+
+describe('types', () => {
+  const parent = temporaryFolder();
+  const use = `
+    import { Embedder, embedBatch, embedOne } from 'sentence-embedder';
+    import type { EmbedError, EmbedErrorCode, EmbedOptions, LoadOptions, ModelInfo } from 'sentence-embedder';
+
+    export async function main(): Promise<void> {
+      const load: LoadOptions = { model: 'folder', precision: 'int8', threads: 2, onProgress: (event) => event.type };
+      await using embedder = await Embedder.load(load);
+      const options: EmbedOptions = { priority: 'bulk', timeoutMs: 5, overflow: 'error', signal: AbortSignal.timeout(9) };
+      const one: Float32Array = await embedder.embedOne('a', options);
+      const many: Float32Array[] = await embedder.embedBatch(['a', 'b'] as const, options);
+      const { vectors, tokenCounts, truncated } = await embedder.embedDetailed(['a']);
+      const [counts, flags]: [Uint32Array, boolean[]] = [tokenCounts, truncated];
+      const info: ModelInfo = embedder.info;
+      const p50: number = embedder.stats().lanes.interactive.latencyMs.p50;
+      const all: Float32Array[] = [one, ...many, ...vectors, await embedOne('a'), ...(await embedBatch(['a']))];
+      const code: EmbedErrorCode = ({} as EmbedError).code;
+      await embedder.close();
+
+      // @ts-expect-error a number is no text
+      await embedder.embedOne(42);
+      // @ts-expect-error a text is no list
+      await embedder.embedBatch('text');
+      // @ts-expect-error no such option
+      await embedder.embedOne('a', { prioritty: 'bulk' });
+      // @ts-expect-error no such word
+      await Embedder.load({ precision: 'int4' });
+      // @ts-expect-error the constructor is private
+      new Embedder();
+      // @ts-expect-error info cannot be changed
+      embedder.info.dimension = 3;
+      void [counts, flags, info, p50, all, code];
+    }`;
+
+  test.each([
+    ['CommonJS, node16', 'index.cts', { module: 'node16', lib: ['es2022'], types: ['node'] }],
+    ['ESM, node16', 'index.mts', { module: 'node16', lib: ['es2022'], types: ['node'] }],
+    ['bundler', 'index.ts', { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'], types: [] }],
+  ])('of a consumer: %s', (name, file, options) => {
+    const app = join(parent, name);
+    mkdirSync(join(app, 'node_modules', '@types'), { recursive: true });
+    symlinkSync(ROOT, join(app, 'node_modules', 'sentence-embedder'));
+    symlinkSync(join(ROOT, 'node_modules', '@types', 'node'), join(app, 'node_modules', '@types', 'node'));
+    writeFileSync(join(app, file), use);
+    const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true };
+    const compilerOptions = { target: 'es2022', ...strict, ...options };
+    writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }));
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    expect(runNode([tsc, '--project', app])).toMatchObject({ status: 0, stdout: '' });
+  });
+});

@@ -1,0 +1,33 @@
+// Runs programs as a user would, in a process of their own.
+
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+
+export const ROOT = resolve(__dirname, '..', '..');
+
+interface Outcome {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs `node` with the given arguments and waits for its end. */
+export function runNode(
+  args: string[],
+  options: { cwd?: string; input?: string; env?: NodeJS.ProcessEnv } = {},
+): Outcome {
+  const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, args, {
+    cwd: options.cwd ?? ROOT,
+    encoding: 'utf8',
+    env: options.env ?? process.env,
+    ...(options.input === undefined ? {} : { input: options.input }),
+    timeout: 50_000,
+  });
+  if (error) throw error;
+  return { status, signal, stdout, stderr };
+}
+
+/** Runs a program given as text. */
+export const runScript = (script: string, options: { cwd?: string; module?: boolean } = {}): Outcome =>
+  runNode([`--input-type=${options.module ? 'module' : 'commonjs'}`, '-'], { ...options, input: script });

@@ -1,0 +1,2 @@
+// The types for `import`: those of index.d.ts.
+export * from './index.js';

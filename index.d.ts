@@ -1,0 +1,311 @@
+// Made from lib/ by "npm run build:types". Change the sources instead.
+/// <reference lib="esnext.disposable" />
+
+/** What {@link Embedder.embedDetailed} answers: one entry a text in each list, in the order of the texts. */
+export declare interface DetailedEmbeddings {
+    /** One vector a text: views over one buffer. */
+    vectors: Float32Array[];
+    /** Tokens of each text before truncation, special tokens included. */
+    tokenCounts: Uint32Array;
+    /** Whether the end of the text was cut off because it has more than `maxTokens` tokens. */
+    truncated: boolean[];
+}
+
+/**
+ * Embeds a list of texts with the default model, which the first call loads: see {@link embedOne} of this module and
+ * {@link Embedder.embedBatch}.
+ */
+export declare function embedBatch(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+
+/**
+ * A loaded model that turns texts into vectors, off the JavaScript thread.
+ *
+ * Any number of calls may be under way at once; each keeps its own order. A text's vector does not depend on the texts
+ * it comes with. A rejected call returns nothing half-done and leaves the embedder usable.
+ *
+ * @example
+ * ```ts
+ * const embedder = await Embedder.load({ model: './models/all-MiniLM-L6-v2' });
+ * const [cat, dog] = await embedder.embedBatch(['a cat', 'a dog']);
+ * await embedder.close();
+ * ```
+ */
+export declare class Embedder {
+    #private;
+    /** The model that was loaded and everything that decides its vectors. Frozen. */
+    readonly info: ModelInfo;
+    /** The same as {@link Embedder.close}, for `await using`. Only there where the runtime has `Symbol.asyncDispose`. */
+    readonly [Symbol.asyncDispose]: () => Promise<void>;
+    private constructor();
+    /**
+     * Loads a model, ready to embed. Once it is loaded, nothing is sent anywhere.
+     *
+     * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_MODEL_NOT_FOUND`, `_MODEL_INVALID`, `_DOWNLOAD`, `_OFFLINE`,
+     * `_RUNTIME_NOT_FOUND` or `_ABORTED`.
+     */
+    static load(options?: LoadOptions): Promise<Embedder>;
+    /**
+     * Embeds one text. Goes before bulk calls unless `priority` says otherwise.
+     *
+     * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_TOO_LONG`, `_TIMEOUT`, `_ABORTED`, `_CLOSED` or `_INFERENCE`.
+     */
+    embedOne(text: string, options?: EmbedOptions): Promise<Float32Array>;
+    /**
+     * Embeds a list of texts: one vector a text, in the order of the texts. The vectors are views over one buffer, so
+     * keeping one of them keeps all of them; `slice()` makes a copy that stands alone. No texts give no vectors.
+     *
+     * Rejects as {@link Embedder.embedOne} does.
+     */
+    embedBatch(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+    /**
+     * Embeds a list of texts as {@link Embedder.embedBatch} does and says how many tokens each has and whether it was
+     * truncated.
+     */
+    embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
+    /**
+     * Counts the tokens of each text as the model would read it: before truncation, special tokens included.
+     *
+     * Rejects with `ERR_EMBED_INVALID_ARGUMENT` or `_CLOSED`.
+     */
+    countTokens(texts: readonly string[]): Promise<Uint32Array>;
+    /** What this embedder has done so far. Also answers after {@link Embedder.close}. */
+    stats(): EmbedderStats;
+    /**
+     * Rejects calls that are not answered yet with `ERR_EMBED_CLOSED` and resolves when all threads have ended and the
+     * model is freed. Later calls reject with `ERR_EMBED_CLOSED`. Closing again does nothing more.
+     */
+    close(): Promise<void>;
+}
+
+/** What an embedder has done since it was loaded and what it costs. */
+export declare interface EmbedderStats {
+    /** Texts embedded. */
+    texts: number;
+    /** Tokens that the model has read. */
+    tokens: number;
+    /** Texts whose end was cut off. */
+    truncated: number;
+    /** Calls that were rejected, other than by their signal or by closing. */
+    failures: number;
+    /** Figures of each {@link Priority}. */
+    lanes: Record<Priority, LaneStats>;
+    /** Memory of the whole process: resident bytes, `null` where the system does not tell. */
+    memory: {
+        residentBytes: number | null;
+    };
+}
+
+/** What every rejected promise of this package carries: an `Error` with a stable code. */
+export declare interface EmbedError extends Error {
+    /** What went wrong, as a program can act on it. */
+    readonly code: EmbedErrorCode;
+    /** The error that led to this one, where there is one. */
+    readonly cause?: unknown;
+}
+
+/** Every type of the public interface: what goes in, what comes out, and what each option does. */
+/**
+ * The stable codes that the `code` property of every error of this package carries.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `ERR_EMBED_INVALID_ARGUMENT` | an argument or option has the wrong type, an unknown name or is out of range |
+ * | `ERR_EMBED_MODEL_NOT_FOUND` | the model's folder, or a file that it must have, is missing or cannot be read |
+ * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used as they are |
+ * | `ERR_EMBED_DOWNLOAD` | files could not be fetched from the hub |
+ * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids fetching them |
+ * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded |
+ * | `ERR_EMBED_INFERENCE` | ONNX Runtime refused or failed to run the model |
+ * | `ERR_EMBED_TOO_LONG` | a text has more tokens than the model reads and `overflow` is `'error'` |
+ * | `ERR_EMBED_TIMEOUT` | the call did not finish within `timeoutMs` |
+ * | `ERR_EMBED_ABORTED` | the call's `signal` was aborted; `cause` is the signal's reason |
+ * | `ERR_EMBED_CLOSED` | the embedder was closed |
+ * | `ERR_EMBED_INTERNAL` | a defect of this package: please report it |
+ */
+export declare type EmbedErrorCode = 'ERR_EMBED_INVALID_ARGUMENT' | 'ERR_EMBED_MODEL_NOT_FOUND' | 'ERR_EMBED_MODEL_INVALID' | 'ERR_EMBED_DOWNLOAD' | 'ERR_EMBED_OFFLINE' | 'ERR_EMBED_RUNTIME_NOT_FOUND' | 'ERR_EMBED_INFERENCE' | 'ERR_EMBED_TOO_LONG' | 'ERR_EMBED_TIMEOUT' | 'ERR_EMBED_ABORTED' | 'ERR_EMBED_CLOSED' | 'ERR_EMBED_INTERNAL';
+
+/**
+ * Embeds one text with the default model, which the first call loads: see {@link LoadOptions.model}.
+ *
+ * The options are those of {@link Embedder.embedOne}. `timeoutMs` does not count the time that loading takes; `signal`
+ * ends this call's wait for it, while the load goes on for others.
+ *
+ * Rejects as {@link Embedder.load} and {@link Embedder.embedOne} do.
+ */
+export declare function embedOne(text: string, options?: EmbedOptions): Promise<Float32Array>;
+
+/** Options of one embedding call. Every one may be left out; an unknown name is refused. */
+export declare interface EmbedOptions {
+    /**
+     * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls as it runs.
+     * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
+     */
+    priority?: Priority;
+    /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    signal?: AbortSignal;
+    /**
+     * How long the call may take, waiting included, before it rejects with `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647
+     * milliseconds.
+     * @defaultValue no limit
+     */
+    timeoutMs?: number;
+    /**
+     * What happens to a text of more than `maxTokens` tokens: its beginning is embedded, or the whole call rejects with
+     * `ERR_EMBED_TOO_LONG`.
+     * @defaultValue `'truncate'`
+     */
+    overflow?: 'truncate' | 'error';
+    /**
+     * Whether the vectors are scaled to length 1.
+     * @defaultValue the `normalize` that the embedder was loaded with
+     */
+    normalize?: boolean;
+    /**
+     * Called on the JavaScript thread as texts are done. `done` never falls and ends at `total`, the number of texts. An
+     * exception that it throws is reported as uncaught and does not disturb the call.
+     */
+    onProgress?: (done: number, total: number) => void;
+}
+
+/** How one lane is doing. Speeds are those of the last minute. */
+export declare interface LaneStats {
+    /** Texts that wait. */
+    queueDepth: number;
+    /** How long calls took, from call to answer, in milliseconds: percentiles; 0 when there was none. */
+    latencyMs: {
+        p50: number;
+        p95: number;
+        p99: number;
+    };
+    /** Texts embedded a second. */
+    textsPerSecond: number;
+}
+
+/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
+export declare interface LoadEvent {
+    /** What happened: `model_loaded` once, when the model is ready. */
+    readonly type: 'model_loaded';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+    /** Numbers in a vector. */
+    readonly dimension: number;
+    /** How long the load took, in milliseconds. */
+    readonly loadTimeMs: number;
+}
+
+/** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
+export declare interface LoadOptions {
+    /**
+     * The model: a sentence-transformers folder, or the id of a model on the hub.
+     * An absolute path, or one that starts with `./` or `../`, is always a folder.
+     * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
+     */
+    model?: string;
+    /**
+     * The commit, tag or branch of a model on the hub. No effect on a folder.
+     * @defaultValue the commit that this release was tested with, for models it knows; otherwise `'main'`
+     */
+    revision?: string;
+    /**
+     * The numbers to compute in. `'int8'` is smaller and faster and changes the vectors a little.
+     * @defaultValue `'fp32'`
+     */
+    precision?: Precision;
+    /**
+     * The ONNX file, relative to the model's folder.
+     * @defaultValue `onnx/model.onnx`, else `model.onnx`, whichever is there
+     */
+    modelFile?: string;
+    /**
+     * Where downloaded and prepared models are kept: a folder, created when needed.
+     * @defaultValue the user's cache folder of the operating system
+     */
+    cacheDir?: string;
+    /**
+     * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
+     * No effect on a folder, which never touches it.
+     * @defaultValue `false`
+     */
+    offline?: boolean;
+    /**
+     * Whether to keep a copy of the model that is optimised for this CPU in `cacheDir`, so that the next load is fast and
+     * the weights are shared between processes.
+     * @defaultValue `true`
+     */
+    prepare?: boolean;
+    /**
+     * How many threads compute: from 1 to 256.
+     * @defaultValue the number of physical cores that this process may use, at most 8
+     */
+    threads?: number;
+    /**
+     * The longest text that is read, in tokens, special tokens included: from 2 to what the model can read.
+     * Longer texts are truncated, or refused with `overflow: 'error'`.
+     * @defaultValue what the model's own files say
+     */
+    maxTokens?: number;
+    /**
+     * How token embeddings become one vector.
+     * @defaultValue what the model's own files say
+     */
+    pooling?: Pooling;
+    /**
+     * Whether vectors are scaled to length 1, so that their dot product is their cosine.
+     * {@link EmbedOptions.normalize} overrides it for one call.
+     * @defaultValue what the model's own files say
+     */
+    normalize?: boolean;
+    /**
+     * Called on the JavaScript thread with each step of the load. An exception that it throws is reported as uncaught and
+     * does not disturb the load.
+     */
+    onProgress?: (event: LoadEvent) => void;
+    /** Cancels the load: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    signal?: AbortSignal;
+}
+
+/** What a loaded embedder is: everything that decides its vectors. */
+export declare interface ModelInfo {
+    /** The model's id on the hub where its files tell it, else the name of its folder. */
+    readonly model: string;
+    /** The commit of a model from the hub; `null` for a folder. */
+    readonly revision: string | null;
+    /** The model's folder. */
+    readonly path: string;
+    /** The ONNX file. */
+    readonly modelFile: string;
+    /** Numbers in a vector. */
+    readonly dimension: number;
+    /** Tokens that are read of a text, special tokens included. */
+    readonly maxTokens: number;
+    /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
+    readonly pooling: Pooling | 'model';
+    /** Whether vectors have length 1 unless a call says otherwise. */
+    readonly normalize: boolean;
+    /** The numbers that the model computes in. */
+    readonly precision: Precision;
+    /** Threads that compute. */
+    readonly threads: number;
+    /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
+    readonly sources: {
+        readonly maxTokens: string;
+        readonly pooling: string;
+        readonly normalize: string;
+    };
+}
+
+/**
+ * How the token embeddings of a text become one vector: their mean, the first token's (`cls`), or the largest value of
+ * each dimension.
+ */
+export declare type Pooling = 'mean' | 'cls' | 'max';
+
+/** The numbers in which the model's weights are stored and multiplied. */
+export declare type Precision = 'fp32' | 'int8';
+
+/**
+ * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.
+ */
+export declare type Priority = 'interactive' | 'bulk';
+
+export { }

@@ -1,0 +1,15 @@
+// How jest finds and runs the tests of the Node face: over the built package, as a consumer would.
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testMatch: ['<rootDir>/__test__/**/*.test.ts'],
+  testEnvironment: 'node',
+  modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/.cache/'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
+  testTimeout: 60_000,
+};

@@ -1,0 +1,139 @@
+/** The `Embedder` class: hands each call to the native side and its answer back. */
+
+import { answer, settle } from './abort.js';
+import { nativeAddon, type CallDefaults, type NativeEmbedder, type NativeEmbeddings } from './native.js';
+import type { DetailedEmbeddings, EmbedderStats, EmbedOptions, LoadEvent, LoadOptions, ModelInfo } from './types.js';
+
+const ONE: CallDefaults = { priority: 'interactive', single: true };
+const MANY: CallDefaults = { priority: 'bulk', single: false };
+
+/**
+ * A loaded model that turns texts into vectors, off the JavaScript thread.
+ *
+ * Any number of calls may be under way at once; each keeps its own order. A text's vector does not depend on the texts
+ * it comes with. A rejected call returns nothing half-done and leaves the embedder usable.
+ *
+ * @example
+ * ```ts
+ * const embedder = await Embedder.load({ model: './models/all-MiniLM-L6-v2' });
+ * const [cat, dog] = await embedder.embedBatch(['a cat', 'a dog']);
+ * await embedder.close();
+ * ```
+ */
+export class Embedder {
+  /** The model that was loaded and everything that decides its vectors. Frozen. */
+  readonly info: ModelInfo;
+  /** The same as {@link Embedder.close}, for `await using`. Only there where the runtime has `Symbol.asyncDispose`. */
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
+  readonly #native: NativeEmbedder;
+
+  private constructor(native: NativeEmbedder) {
+    this.#native = native;
+    const info = native.info();
+    Object.freeze(info.sources);
+    this.info = Object.freeze(info);
+  }
+
+  /**
+   * Loads a model, ready to embed. Once it is loaded, nothing is sent anywhere.
+   *
+   * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_MODEL_NOT_FOUND`, `_MODEL_INVALID`, `_DOWNLOAD`, `_OFFLINE`,
+   * `_RUNTIME_NOT_FOUND` or `_ABORTED`.
+   */
+  static async load(options?: LoadOptions): Promise<Embedder> {
+    const native = await settle(options, () => nativeAddon().NativeEmbedder.load(options, onEventOf(options)));
+    return new Embedder(native);
+  }
+
+  /**
+   * Embeds one text. Goes before bulk calls unless `priority` says otherwise.
+   *
+   * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_TOO_LONG`, `_TIMEOUT`, `_ABORTED`, `_CLOSED` or `_INFERENCE`.
+   */
+  async embedOne(text: string, options?: EmbedOptions): Promise<Float32Array> {
+    const { data } = await this.#embed([text], options, ONE);
+    return new Float32Array(data.buffer, data.byteOffset, data.length);
+  }
+
+  /**
+   * Embeds a list of texts: one vector a text, in the order of the texts. The vectors are views over one buffer, so
+   * keeping one of them keeps all of them; `slice()` makes a copy that stands alone. No texts give no vectors.
+   *
+   * Rejects as {@link Embedder.embedOne} does.
+   */
+  async embedBatch(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]> {
+    return rows(await this.#embed(texts, options, MANY));
+  }
+
+  /**
+   * Embeds a list of texts as {@link Embedder.embedBatch} does and says how many tokens each has and whether it was
+   * truncated.
+   */
+  async embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings> {
+    const embedded = await this.#embed(texts, options, MANY);
+    return {
+      vectors: rows(embedded),
+      tokenCounts: counts(embedded.tokenCounts),
+      truncated: Array.from(embedded.truncated),
+    };
+  }
+
+  /**
+   * Counts the tokens of each text as the model would read it: before truncation, special tokens included.
+   *
+   * Rejects with `ERR_EMBED_INVALID_ARGUMENT` or `_CLOSED`.
+   */
+  async countTokens(texts: readonly string[]): Promise<Uint32Array> {
+    return counts(await answer(() => this.#native.countTokens(texts)));
+  }
+
+  /** What this embedder has done so far. Also answers after {@link Embedder.close}. */
+  stats(): EmbedderStats {
+    return this.#native.stats();
+  }
+
+  /**
+   * Rejects calls that are not answered yet with `ERR_EMBED_CLOSED` and resolves when all threads have ended and the
+   * model is freed. Later calls reject with `ERR_EMBED_CLOSED`. Closing again does nothing more.
+   */
+  async close(): Promise<void> {
+    return answer(() => this.#native.close());
+  }
+
+  async #embed(texts: unknown, options: unknown, defaults: CallDefaults): Promise<NativeEmbeddings> {
+    return settle(options, () => this.#native.embed(texts, options, defaults));
+  }
+}
+
+// `Symbol.asyncDispose` is missing from Node before 20 and from Electron before 29, where the line above is only a type.
+if (typeof Symbol.asyncDispose === 'symbol') {
+  Object.defineProperty(Embedder.prototype, Symbol.asyncDispose, {
+    configurable: true,
+    writable: true,
+    value(this: Embedder): Promise<void> {
+      return this.close();
+    },
+  });
+}
+
+// Arrays are made afresh over the native side's buffers, which costs nothing: in jest and in `node:vm` the native side's
+// own arrays are no instances of the caller's `Float32Array`.
+
+/** The rows of the answer as views over its one buffer. */
+function rows({ data, dimension, tokenCounts }: NativeEmbeddings): Float32Array[] {
+  const { buffer, byteOffset, BYTES_PER_ELEMENT } = data;
+  return Array.from(
+    { length: tokenCounts.length },
+    (_, row) => new Float32Array(buffer, byteOffset + row * dimension * BYTES_PER_ELEMENT, dimension),
+  );
+}
+
+function counts({ buffer, byteOffset, length }: Uint32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
+}
+
+/** The progress callback among the options, if it is one: the native side refuses the call if it is not. */
+function onEventOf(options: LoadOptions | undefined): ((event: LoadEvent) => void) | undefined {
+  const onProgress: unknown = typeof options === 'object' ? (options as LoadOptions | null)?.onProgress : undefined;
+  return typeof onProgress === 'function' ? (onProgress as (event: LoadEvent) => void) : undefined;
+}

@@ -1,0 +1,36 @@
+/** Makes the errors that callers see, those of the native side included. */
+
+import { types } from 'node:util';
+import type { EmbedError, EmbedErrorCode } from './types.js';
+
+/** An `Error` with a stable code and, where there is one, its cause. */
+export function embedError(code: EmbedErrorCode, message: string, options?: { cause: unknown }): EmbedError {
+  return Object.assign(new Error(message, options), { code });
+}
+
+/** The error of a call whose signal was aborted. */
+export function abortedError(signal: AbortSignal): EmbedError {
+  return embedError('ERR_EMBED_ABORTED', 'The call was aborted by its signal', { cause: signal.reason });
+}
+
+/**
+ * An error of the native side as one of this side: with a stack that leads to the caller, and an instance of the same
+ * `Error` as the caller's, which in jest and in `node:vm` the native one is not. Anything else is left as it is.
+ */
+export function fromNative(error: unknown): unknown {
+  const code = codeOf(error);
+  return types.isNativeError(error) && code ? embedError(code, error.message, causeOf(error)) : error;
+}
+
+/** The code of an error of this package. */
+export function codeOf(error: unknown): EmbedErrorCode | undefined {
+  if (!types.isNativeError(error) || !('code' in error)) return undefined;
+  const { code } = error;
+  return typeof code === 'string' && code.startsWith('ERR_EMBED_') ? (code as EmbedErrorCode) : undefined;
+}
+
+/** The cause of a native error, as an option of a new one. */
+function causeOf({ cause }: Error): { cause: unknown } | undefined {
+  if (!types.isNativeError(cause)) return undefined;
+  return { cause: new Error(cause.message, causeOf(cause)) };
+}

@@ -1,0 +1,19 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** The package's front door: everything that is public, and nothing else. */
+
+export { Embedder } from './embedder.js';
+export { embedBatch, embedOne } from './default.js';
+export type {
+  DetailedEmbeddings,
+  EmbedderStats,
+  EmbedError,
+  EmbedErrorCode,
+  EmbedOptions,
+  LaneStats,
+  LoadEvent,
+  LoadOptions,
+  ModelInfo,
+  Pooling,
+  Precision,
+  Priority,
+} from './types.js';

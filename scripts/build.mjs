@@ -1,0 +1,26 @@
+// Builds everything that the package needs: node scripts/build.mjs [--debug]
+// dist/ from lib/, the addon from src/, and the ONNX Runtime library beside it.
+
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from './packages.mjs';
+import { placeRuntime } from './runtime.mjs';
+import { runTool } from './tools.mjs';
+
+const { values } = parseArgs({ options: { debug: { type: 'boolean', default: false } } });
+
+if (spawnSync('cargo', ['--version']).error) {
+  console.error(
+    'Building sentence-embedder from source takes Rust: cargo was not found. Install it with rustup, open a new ' +
+      'terminal and run npm install again.',
+  );
+  process.exit(1);
+}
+
+rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+runTool('typescript', 'tsc', ['--project', 'tsconfig.build.json']);
+const profile = values.debug ? [] : ['--release'];
+runTool('@napi-rs/cli', 'napi', ['build', '--platform', '--no-js', '--dts', '.cache/addon.d.ts', ...profile]);
+await placeRuntime();

@@ -1,0 +1,27 @@
+// Puts the pinned ONNX Runtime library of a platform beside the addon.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { copyVerified, CACHE, ensureFiles, ROOT } from './packages.mjs';
+
+/**
+ * The path that the library is at afterwards; nothing where none is packaged for the platform.
+ * @param {string} [platform] as Node names it: linux-x64, darwin-arm64 and so on
+ * @returns {Promise<string | undefined>}
+ */
+export async function placeRuntime(platform = `${process.platform}-${process.arch}`) {
+  const pins = JSON.parse(await readFile(new URL('./pins.json', import.meta.url), 'utf8')).onnxruntime;
+  const library = pins.libraries[platform];
+  if (!library) {
+    console.warn(
+      `No ONNX Runtime ${String(pins.version)} is packaged for ${platform}, only for ` +
+        `${Object.keys(pins.libraries).join(', ')}. Set ORT_DYLIB_PATH to the absolute path of a library of that version.`,
+    );
+    return undefined;
+  }
+  const folder = join(CACHE, `onnxruntime-${String(pins.version)}`, platform);
+  await ensureFiles(folder, pins, [library]);
+  const beside = join(ROOT, library.name);
+  await copyVerified(join(folder, library.name), beside, library.sha256);
+  return beside;
+}

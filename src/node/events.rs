@@ -1,0 +1,36 @@
+//! Events of a load as the objects that `onProgress` gets.
+
+use serde_json::{Value, json};
+
+use crate::model::events::LoadEvent;
+
+/// `{ type, ... }`, as `LoadEvent` of lib/ describes it.
+pub fn to_json(event: &LoadEvent) -> Value {
+    match event {
+        LoadEvent::DownloadStarted { model, files, total } => {
+            json!({ "type": "download_started", "model": model, "files": files, "total": total })
+        }
+        LoadEvent::DownloadProgress {
+            file,
+            loaded,
+            total,
+            overall,
+        } => {
+            json!({ "type": "download_progress", "file": file, "loaded": loaded, "total": total, "overall": overall })
+        }
+        LoadEvent::ModelCached { model } => json!({ "type": "model_cached", "model": model }),
+        LoadEvent::Preparing { model } => json!({ "type": "preparing", "model": model }),
+        LoadEvent::ModelLoaded {
+            model,
+            dimension,
+            load_time,
+            from_cache,
+        } => json!({
+            "type": "model_loaded",
+            "model": model,
+            "dimension": dimension,
+            "loadTimeMs": load_time.as_secs_f64() * 1e3,
+            "fromCache": from_cache,
+        }),
+    }
+}
