@@ -97,7 +97,9 @@ for (let round = 1; round <= rounds; round += 1) {
   for (const name of participants) {
     const entry = CONTENDERS[name];
     const wanted = /** @type {import('./turn.mjs').FigureName[]} */ (
-      figures.filter((figure) => figure !== 'threads' && figure !== 'peak' && (entry?.inNode || !NODE_ONLY.has(figure)))
+      figures.filter(
+        (figure) => figure !== 'threads' && figure !== 'peak' && (entry?.inNode === true || !NODE_ONLY.has(figure)),
+      )
     );
     const result = await attempt(name, wanted, threads, `round ${String(round)}`);
     if (result) run.turns.push({ round, contender: name, threads, ...result });
@@ -149,7 +151,7 @@ function takeTurn(turn) {
       resolve(/** @type {import('./turn.mjs').TurnResult} */ (message));
     });
     child.once('exit', (code, signal) => {
-      const reason = /** @type {string | undefined} */ (said.match(/^\w*Error.*$/m)?.[0]);
+      const reason = /** @type {string | undefined} */ (/^\w*Error.*$/m.exec(said)?.[0]);
       reject(new Error(reason ?? `The turn ended with ${String(code ?? signal)}: ${said.trim()}`));
     });
     child.once('error', reject);

@@ -38,12 +38,13 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 mkdirSync(BENCH_CACHE, { recursive: true });
 
 if (!values['skip-npm']) {
-  for (const name of ['package.json', 'package-lock.json']) copyFileSync(here(name), join(BENCH_CACHE, name));
+  for (const name of ['package.json', 'package-lock.json'])
+    copyFileSync(here(`contenders/npm/${name}`), join(BENCH_CACHE, name));
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 }
 if (!values['skip-python'] && !process.env['BENCH_PYTHON']) {
   if (!existsSync(python())) run(values.python, ['-m', 'venv', join(BENCH_CACHE, 'venv')]);
   // The index's torch for Linux x64 brings CUDA libraries along (5 GB) and computes on the CPU without them.
-  run(python(), ['-m', 'pip', 'install', '--only-binary=:all:', '-r', here('requirements.txt')]);
+  run(python(), ['-m', 'pip', 'install', '--only-binary=:all:', '-r', here('contenders/python/requirements.txt')]);
 }
 console.log(`The contenders are in ${BENCH_CACHE}`);

@@ -11,5 +11,7 @@ const readme = readFileSync(README, 'utf8');
 if (!SECTION.test(readme)) throw new Error('bench/README.md has lost the markers of its results');
 writeFileSync(
   README,
-  readme.replace(SECTION, (_, begin, end) => `${begin}\n${markdown(result)}\n${end}`),
+  readme.replace(SECTION, (_, /** @type {string} */ begin, /** @type {string} */ end) =>
+    [begin, markdown(result), end].join('\n'),
+  ),
 );

@@ -37,8 +37,9 @@ export function chunks(size, count) {
   const book = readFileSync(new URL('texts/alice.txt', import.meta.url), 'utf8');
   const prose = book.slice(book.indexOf(TITLE_PAGE)).replace(/\s+/g, ' ');
   const found = [];
-  for (let start = 0; found.length < count; ) {
-    if (start + size >= prose.length) throw new RangeError(`The book has no ${String(count)} chunks of ${String(size)}`);
+  for (let start = 0; found.length < count;) {
+    if (start + size >= prose.length)
+      throw new RangeError(`The book has no ${String(count)} chunks of ${String(size)}`);
     const end = prose.lastIndexOf(' ', start + size);
     found.push(prose.slice(start, end));
     start = end + 1;

@@ -40,7 +40,8 @@ async function healthy(base) {
   for (;;) {
     try {
       const response = await fetch(`${base}/health`);
-      if ((await response.json()).model_loaded) return;
+      const { model_loaded: loaded } = /** @type {{ model_loaded: boolean }} */ (await response.json());
+      if (loaded) return;
     } catch {
       // It does not listen yet.
     }
@@ -63,7 +64,7 @@ async function post(base, texts) {
         body,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      if (response.ok) return (await response.json()).vectors;
+      if (response.ok) return /** @type {{ vectors: number[][] }} */ (await response.json()).vectors;
       throw Object.assign(new Error(`The server answered ${String(response.status)}`), { status: response.status });
     } catch (error) {
       const status = /** @type {{ status?: number }} */ (error).status ?? 0;

@@ -44,6 +44,7 @@ export async function timed(contender, texts) {
   if (contender.timed) return await contender.timed(texts);
   const started = performance.now();
   const vectors = await contender.embed(texts);
-  if (vectors.length !== texts.length) throw new Error(`${String(vectors.length)} vectors of ${String(texts.length)} texts`);
+  if (vectors.length !== texts.length)
+    throw new Error(`${String(vectors.length)} vectors of ${String(texts.length)} texts`);
   return performance.now() - started;
 }
