@@ -38,12 +38,22 @@ export interface NativeAddon {
   readonly NativeEmbedder: {
     load(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<NativeEmbedder>;
   };
+  /** Ends all work of this JavaScript thread and waits for it. */
+  endEnvironment(): void;
 }
 
 let addon: NativeAddon | undefined;
 
 /** The addon, loaded on first use, so that importing the package never fails. A failed load is tried again. */
 export function nativeAddon(): NativeAddon {
-  addon ??= loadAddon() as NativeAddon;
+  addon ??= endedAtExit(loadAddon() as NativeAddon);
   return addon;
+}
+
+/** `process.exit()` on the main thread runs none of the addon's own hooks and would pull the library from under its threads. */
+function endedAtExit(loaded: NativeAddon): NativeAddon {
+  process.on('exit', () => {
+    loaded.endEnvironment();
+  });
+  return loaded;
 }

@@ -37,6 +37,9 @@ pub const MAX_OVERTAKES: u32 = 8;
 /// Shortest time between two progress reports of a call: 20 a second.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Prepared copies that are kept; the longest unused one makes room for a new one.
+pub const PREPARED_COPIES: usize = 4;
+
 /// How the weights are kept and multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
@@ -149,6 +152,9 @@ pub struct EmbedderConfig {
     pub cache_dir: Option<PathBuf>,
     /// Never open a socket. Default: as `HF_HUB_OFFLINE` says. No effect on a folder.
     pub offline: Option<bool>,
+    /// Read every file and compare its hash before the model is used: with the cache's for a hub model, with the
+    /// manifest that `pull --out` writes for a folder. Default: false; files are verified when they are fetched.
+    pub verify: bool,
     /// Keep an optimised copy of the model in the cache and load that. Default: true.
     pub prepare: bool,
     /// Threads that run the model, in all. Default: [`default_threads`].
@@ -170,6 +176,7 @@ impl Default for EmbedderConfig {
             model_file: None,
             cache_dir: None,
             offline: None,
+            verify: false,
             prepare: true,
             threads: default_threads(),
             max_tokens: None,

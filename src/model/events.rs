@@ -41,6 +41,11 @@ pub enum LoadEvent {
         /// The model as it was named.
         model: String,
     },
+    /// Something did not work that the load can do without.
+    Warning {
+        /// What, why, and what is done instead.
+        message: String,
+    },
     /// The model is ready.
     ModelLoaded {
         /// The model as it was named.

@@ -66,6 +66,7 @@ pub fn load_options(value: Unknown<'_>) -> Checked<EmbedderConfig> {
             "modelFile" => config.model_file = Some(filled_string(value, path)?),
             "cacheDir" => config.cache_dir = Some(PathBuf::from(filled_string(value, path)?)),
             "offline" => config.offline = Some(boolean(value, path)?),
+            "verify" => config.verify = boolean(value, path)?,
             "prepare" => config.prepare = boolean(value, path)?,
             "threads" => config.threads = whole_number(value, path, MAX_THREADS)?,
             // The model's own limit is checked when the model is known.

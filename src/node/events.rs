@@ -20,6 +20,7 @@ pub fn to_json(event: &LoadEvent) -> Value {
         }
         LoadEvent::ModelCached { model } => json!({ "type": "model_cached", "model": model }),
         LoadEvent::Preparing { model } => json!({ "type": "preparing", "model": model }),
+        LoadEvent::Warning { message } => json!({ "type": "warning", "message": message }),
         LoadEvent::ModelLoaded {
             model,
             dimension,

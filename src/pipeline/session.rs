@@ -16,6 +16,7 @@ use crate::config::Pooling;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::Cancel;
 use crate::model::folder::{ModelSpec, OPTION_POOLING};
+use crate::model::prepare::{DATA_FILE, GRAPH_FILE};
 use crate::runtime;
 
 /// What a graph input is fed with. All are `[batch_size, sequence_length]` of int64.
@@ -44,6 +45,17 @@ pub enum Readout {
     Pool(Pooling),
     /// `sentence_embedding [batch_size, hidden_size]`, pooled by the graph.
     Ready,
+}
+
+/// The file of a graph, and what is left to do with it at load.
+#[derive(Debug, Clone, Copy)]
+pub enum Graph<'a> {
+    /// As it was published: optimised by each session, which keeps weights of its own.
+    Plain(&'a Path),
+    /// The same, and what it was optimised to is written into the folder for [`Graph::Prepared`].
+    Saved(&'a Path, &'a Path),
+    /// Optimised before: its weights are mapped, and shared with every session and process that maps them.
+    Prepared(&'a Path),
 }
 
 /// A model that is ready to run.
@@ -78,10 +90,10 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::RuntimeNotFound`] without the library; [`ErrorKind::ModelInvalid`] when the file is no usable
     /// model, needs an input that is not known, or has no output that vectors can be made from.
-    pub fn open(spec: &ModelSpec, threads: usize, cancel: &Cancel) -> Result<Self> {
+    pub fn open(spec: &ModelSpec, graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<Self> {
         let environment = runtime::environment()?;
-        let file = &spec.onnx_file;
-        let inner = build(environment, file, threads, cancel).context(ErrorKind::ModelInvalid, || {
+        let (Graph::Plain(file) | Graph::Saved(file, _) | Graph::Prepared(file)) = graph;
+        let inner = build(environment, graph, threads, cancel).context(ErrorKind::ModelInvalid, || {
             format!("{} cannot be loaded as an ONNX model", file.display())
         })?;
         let feeds = resolve_inputs(inner.inputs(), file)?;
@@ -185,12 +197,16 @@ fn read_out(
 
 fn build(
     environment: &ort::environment::Environment,
-    file: &Path,
+    graph: Graph<'_>,
     threads: usize,
     cancel: &Cancel,
 ) -> ort::Result<OrtSession> {
+    let (file, level) = match graph {
+        Graph::Plain(file) | Graph::Saved(file, _) => (file, GraphOptimizationLevel::All),
+        Graph::Prepared(file) => (file, GraphOptimizationLevel::Disable),
+    };
     let mut builder = OrtSession::builder(environment)?
-        .with_optimization_level(GraphOptimizationLevel::Level3)?
+        .with_optimization_level(level)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
@@ -201,6 +217,20 @@ fn build(
         .with_memory_pattern(false)?
         // KleidiAI keeps a second copy of all weights on Apple Silicon (onnxruntime #29538).
         .with_config_entry("mlas.disable_kleidiai", "1")?;
+    if let Graph::Saved(_, folder) = graph {
+        builder = builder
+            .with_optimized_model_path(folder.join(GRAPH_FILE))?
+            .with_config_entry(
+                "session.optimized_model_external_initializers_file_name",
+                DATA_FILE,
+            )?
+            .with_config_entry(
+                "session.optimized_model_external_initializers_min_size_in_bytes",
+                "1024",
+            )?
+            // In the layout that the products of this processor read, so that no session packs weights of its own.
+            .with_config_entry("session.save_external_prepacked_constant_initializers", "1")?;
+    }
     let canceler = builder.canceler();
     let _guard = cancel.on_cancel(move || drop(canceler.cancel()));
     builder.commit_from_file(file)
