@@ -2,5 +2,6 @@
 
 pub mod catalog;
 pub mod events;
+pub mod fingerprint;
 pub mod folder;
 pub mod store;

@@ -11,6 +11,7 @@ use super::tokenizer::{Sequence, Tokenizer};
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{LoadEvent, Watch};
+use crate::model::fingerprint::fingerprint;
 use crate::model::folder::{self, ModelSpec};
 use crate::model::store;
 
@@ -35,6 +36,8 @@ pub struct ModelInfo {
     pub threads: usize,
     /// The commit of the hub that the model's files are of; `None` for a folder of the caller's.
     pub revision: Option<String>,
+    /// Names the vector space, see [`crate::model::fingerprint`].
+    pub fingerprint: String,
     /// How long loading took.
     pub load_time: Duration,
 }
@@ -72,12 +75,14 @@ impl Embedder {
         let tokenizer = Arc::new(Tokenizer::load(&spec)?);
         let mut wide = Session::open(&spec, config.threads, watch.cancel())?;
         let dimension = probe(&mut wide, &tokenizer, &spec)?;
+        let readout = wide.readout();
         let sessions = Sessions {
             wide,
             narrow: Vec::new(),
         };
         let info = ModelInfo {
-            readout: sessions.wide.readout(),
+            fingerprint: fingerprint(&spec, readout.name(), config.precision)?,
+            readout,
             dimension,
             precision: config.precision,
             threads: config.threads,
