@@ -85,6 +85,17 @@ pub fn wanted_outputs(spec: &ModelSpec) -> [&'static str; 3] {
     }
 }
 
+impl Readout {
+    /// The pooling's name, or `model` where the graph pools by itself.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pool(pooling) => pooling.name(),
+            Self::Ready => "model",
+        }
+    }
+}
+
 /// A model that is ready to run.
 pub struct Session {
     inner: OrtSession,
