@@ -238,7 +238,11 @@ fn abort_signal(value: &Unknown<'_>, path: impl FnOnce() -> String) -> Checked<(
         let object: Object<'_> = unsafe { value.cast()? };
         let aborted: Unknown<'_> = object.get_named_property("aborted")?;
         let listen: Unknown<'_> = object.get_named_property("addEventListener")?;
-        if aborted.get_type()? == ValueType::Boolean && listen.get_type()? == ValueType::Function {
+        let forget: Unknown<'_> = object.get_named_property("removeEventListener")?;
+        if aborted.get_type()? == ValueType::Boolean
+            && listen.get_type()? == ValueType::Function
+            && forget.get_type()? == ValueType::Function
+        {
             return Ok(());
         }
     }

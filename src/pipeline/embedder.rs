@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::call::{Call, Embeddings, Progress, Purpose, Settle};
 use super::loading::{self, Loaded};
-use super::scheduler::Scheduler;
+use super::scheduler::{Scheduler, closed};
 use super::session::Readout;
 use super::stats::Stats;
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
@@ -174,10 +174,15 @@ impl Embedder {
         settle: Settle,
     ) -> CallHandle {
         let call = if texts.is_empty() {
-            settle(Ok(Embeddings {
+            let nothing = Embeddings {
                 dimension: self.info.dimension,
                 ..Embeddings::default()
-            }));
+            };
+            settle(if self.scheduler.is_closed() {
+                Err(closed())
+            } else {
+                Ok(nothing)
+            });
             None
         } else {
             match Call::new(

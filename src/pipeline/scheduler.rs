@@ -118,6 +118,11 @@ impl Scheduler {
         self.shared.work.notify_all();
     }
 
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().closed
+    }
+
     /// Settles a call with `error` unless it is settled already, and stops what only it waits for.
     pub fn cancel(&self, call: &Call, error: Error) {
         self.shared.cancel(call, error);
@@ -224,7 +229,8 @@ impl Shared {
     }
 }
 
-fn closed() -> Error {
+/// What calls are rejected with once an embedder is closed.
+pub fn closed() -> Error {
     Error::new(ErrorKind::Closed, "The embedder is closed")
 }
 
@@ -350,9 +356,8 @@ impl Worker {
             self.shared
                 .recorder
                 .text(lane, sequence.ids.len(), sequence.truncated());
-            if entry.call.embedded(entry.index, sequence, vector) {
-                self.shared.recorder.answered(lane, entry.call.age());
-            }
+            let answering = |latency| self.shared.recorder.answered(lane, latency);
+            entry.call.embedded(entry.index, sequence, vector, answering);
         }
         Ok(())
     }

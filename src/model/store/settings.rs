@@ -171,13 +171,13 @@ fn endpoint(named: Option<String>) -> Result<String> {
 /// `~` at the start is this user's home.
 fn expand(path: &str) -> PathBuf {
     let path = path.trim();
-    match path
+    // Not another user's: `~other`.
+    let below = path
         .strip_prefix('~')
-        .map(|rest| rest.trim_start_matches(['/', '\\']))
-    {
-        Some(rest) if path.len() == rest.len() + 1 || path.len() == rest.len() + 2 => {
-            env::home_dir().map_or_else(|| PathBuf::from(path), |home| home.join(rest))
-        }
+        .filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
+    match (below, env::home_dir()) {
+        (Some(""), Some(home)) => home,
+        (Some(below), Some(home)) => home.join(below.trim_start_matches(['/', '\\'])),
         _ => PathBuf::from(path),
     }
 }
