@@ -88,6 +88,15 @@ export interface SystemReport {
   readonly proxies: Readonly<Record<string, string>>;
 }
 
+/** A copy of a model in another precision. */
+export interface PreparedModel {
+  readonly model: string;
+  readonly precision: string;
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   readonly NativeEmbedder: {
@@ -96,6 +105,7 @@ export interface NativeAddon {
   /** Ends all work of this JavaScript thread and waits for it. */
   endEnvironment(): void;
   pullModel(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<PulledModel>;
+  prepareModel(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<PreparedModel>;
   cachedModels(cacheDir?: string): CachedModel[];
   removeModel(model: string, cacheDir?: string): number;
   systemReport(cacheDir?: string): SystemReport;

@@ -22,6 +22,7 @@ use sentence_embedder::error::ErrorKind;
 use sentence_embedder::model::events::{Cancel, LoadEvent, Watch};
 use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
 use sentence_embedder::pipeline::embedder::Embedder;
+use sentence_embedder::pipeline::export::export;
 use serde_json::Value;
 
 /// A load's embedder and what it told, `P` for preparing, `W` for a warning, `L` for loaded.
@@ -243,6 +244,48 @@ fn loads_at_once_make_one_copy() {
         assert!(load.join().unwrap() > 0.99);
     }
     assert_eq!(copies(cache.path()).len(), 1);
+}
+
+#[test]
+fn a_portable_copy_is_a_model_folder_of_its_own() {
+    for model in ["bert", "xlmr", "mpnet"] {
+        let (out, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let config = EmbedderConfig {
+            precision: Some(Precision::Int8),
+            ..common::config(&fixtures().join(model), &Value::Null)
+        };
+        let manifest = export(&config, out.path(), &Watch::unwatched()).unwrap();
+        assert_eq!(manifest.precision.as_deref(), Some("int8"));
+        export(&config, out.path(), &Watch::unwatched()).expect("an earlier export is replaced");
+
+        let copy = EmbedderConfig {
+            precision: None,
+            verify: true,
+            cache_dir: Some(cache.path().to_path_buf()),
+            ..common::config(out.path(), &Value::Null)
+        };
+        let embedder = common::load_config(&copy).unwrap();
+        assert_eq!(embedder.info().precision, Precision::Int8);
+        assert!(least_cosine(&embedder, model) > 0.99);
+        assert_eq!(
+            fs::read_dir(cache.path()).unwrap().count(),
+            0,
+            "a portable copy was prepared again"
+        );
+        let fp32 = EmbedderConfig {
+            precision: Some(Precision::Fp32),
+            ..copy.clone()
+        };
+        assert_eq!(
+            common::load_config(&fp32).err().unwrap().kind(),
+            ErrorKind::InvalidArgument
+        );
+        flip(&out.path().join("onnx").join(DATA_FILE), 0.5);
+        assert_eq!(
+            common::load_config(&copy).err().unwrap().kind(),
+            ErrorKind::ModelInvalid
+        );
+    }
 }
 
 /// Where a child process of the next test keeps its copies.

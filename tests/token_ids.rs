@@ -61,6 +61,7 @@ fn load(tokenizer_file: PathBuf, max_tokens: usize) -> Tokenizer {
         vocabulary: None,
         precision: Default::default(),
         is_prepared: false,
+        description: Vec::new(),
     };
     Tokenizer::load(&spec).unwrap()
 }

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, Watch};
 use crate::model::store::settings::Settings;
 use crate::model::store::{self, Request, Store, inventory, manifest};
+use crate::pipeline::export::export;
 
 /// Fetches a model, and copies it into a plain folder if `options.out` names one.
 #[napi(ts_return_type = "NativeJob<PulledModel>")]
@@ -25,23 +26,59 @@ pub fn pull_model(
     options: Unknown<'_>,
     #[napi(ts_arg_type = "((event: Record<string, unknown>) => void) | undefined")] on_event: Unknown<'_>,
 ) -> napi::Result<Unknown<'static>> {
+    work(env, options, on_event, "fetching a model", pull)
+}
+
+/// Writes a copy of a model in another precision into the plain folder `options.out`.
+#[napi(ts_return_type = "NativeJob<PreparedModel>")]
+pub fn prepare_model(
+    env: Env,
+    options: Unknown<'_>,
+    #[napi(ts_arg_type = "((event: Record<string, unknown>) => void) | undefined")] on_event: Unknown<'_>,
+) -> napi::Result<Unknown<'static>> {
+    work(env, options, on_event, "preparing a model", prepare)
+}
+
+/// Does `body` on a thread of its own.
+fn work(
+    env: Env,
+    options: Unknown<'_>,
+    on_event: Unknown<'_>,
+    doing: &'static str,
+    body: fn(&PullOptions, &Watch) -> Result<Value>,
+) -> napi::Result<Unknown<'static>> {
     let options = arguments::pull_options(options).map_err(|refusal| refused(env, refusal))?;
     let on_event = event_sink(&on_event)?;
     let cancel = Cancel::default();
     let watch = Watch::new(on_event, cancel.clone());
     let (promised, promise) = Promised::new(env)?;
-    let pulling = promised.clone();
+    let working = promised.clone();
     let thread = thread::Builder::new()
-        .name("embedder-pull".to_owned())
+        .name("embedder-store".to_owned())
         .spawn(move || {
-            let pulled = guarded("fetching a model", || pull(&options, &watch));
-            pulling.settle(pulled, |env, pulled| to_js(env, &pulled));
+            let done = guarded(doing, || body(&options, &watch));
+            working.settle(done, |env, done| to_js(env, &done));
         })?;
     teardown::register_load(env, thread, cancel.clone())?;
     job(env, promise, move || {
         promised.reject(aborted());
         cancel.cancel();
     })
+}
+
+fn prepare(options: &PullOptions, watch: &Watch) -> Result<Value> {
+    let out = options.out.as_ref().ok_or_else(|| {
+        let sentence = "Expected a folder for options.out but received nothing";
+        Error::new(ErrorKind::InvalidArgument, sentence)
+    })?;
+    let manifest = export(&options.config, out, watch)?;
+    Ok(json!({
+        "model": manifest.model,
+        "precision": manifest.precision,
+        "path": out,
+        "files": manifest.files.len(),
+        "bytes": manifest.files.values().map(|file| file.size).sum::<u64>() as f64,
+    }))
 }
 
 fn pull(options: &PullOptions, watch: &Watch) -> Result<Value> {

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod call;
 pub mod embedder;
+pub mod export;
 mod loading;
 pub mod pooling;
 mod queue;

@@ -74,11 +74,39 @@ pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<M
             let _ = fs::remove_file(folder.join(path));
         }
     }
-    let file = folder.join(FILE);
-    let text = serde_json::to_string_pretty(&manifest)
-        .context(ErrorKind::Internal, || "The manifest cannot be written as JSON")?;
-    fs::write(&file, text + "\n").context(ErrorKind::Download, || unwritable(&file))?;
+    manifest.write(folder)?;
     Ok(manifest)
+}
+
+impl Manifest {
+    /// Writes this manifest into `folder`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Download`] when the file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let file = folder.join(FILE);
+        let text = serde_json::to_string_pretty(self)
+            .context(ErrorKind::Internal, || "The manifest cannot be written as JSON")?;
+        fs::write(&file, text + "\n").context(ErrorKind::Download, || unwritable(&file))
+    }
+
+    /// Lists the files of `folder`'s folder `inner`, which were not copied but made there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Download`] when a file cannot be read, [`ErrorKind::Aborted`].
+    pub fn add(&mut self, folder: &Path, inner: &str, cancel: &Cancel) -> Result<()> {
+        let unreadable = || format!("{} cannot be read", folder.join(inner).display());
+        for entry in fs::read_dir(folder.join(inner)).context(ErrorKind::Download, unreadable)? {
+            let entry = entry.context(ErrorKind::Download, unreadable)?;
+            let mut file = File::open(entry.path()).context(ErrorKind::Download, unreadable)?;
+            let mut hasher = Hasher::new(&Digest::Sha256(String::new()), 0);
+            let size = hasher.update_from(&mut file, cancel)?;
+            let name = format!("{inner}/{}", entry.file_name().to_string_lossy());
+            let sha256 = hasher.sha256();
+            self.files.insert(name, Entry { size, sha256 });
+        }
+        Ok(())
+    }
 }
 
 fn copy(from: &Path, to: &Path, cancel: &Cancel) -> Result<Entry> {
