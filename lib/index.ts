@@ -5,6 +5,8 @@ export { Embedder } from './embedder.js';
 export { embedBatch, embedOne } from './default.js';
 export type {
   DetailedEmbeddings,
+  DownloadProgressEvent,
+  DownloadStartedEvent,
   EmbedderStats,
   EmbedError,
   EmbedErrorCode,
@@ -12,8 +14,11 @@ export type {
   LaneStats,
   LoadEvent,
   LoadOptions,
+  ModelCachedEvent,
   ModelInfo,
+  ModelLoadedEvent,
   Pooling,
   Precision,
+  PreparingEvent,
   Priority,
 } from './types.js';

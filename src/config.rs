@@ -144,8 +144,8 @@ pub struct EmbedderConfig {
     pub model: String,
     /// A branch, tag or commit of a hub model. No effect on a folder.
     pub revision: Option<String>,
-    /// Precision of weights and products. Default: fp32.
-    pub precision: Precision,
+    /// Precision of weights and products. Default: the folder's own, which is fp32 unless it was prepared otherwise.
+    pub precision: Option<Precision>,
     /// The ONNX file, relative to the model's folder. Default: `onnx/model.onnx`, then `model.onnx`.
     pub model_file: Option<String>,
     /// Where fetched and prepared models are kept. Default: the hub cache of this user.
@@ -172,7 +172,7 @@ impl Default for EmbedderConfig {
         Self {
             model: DEFAULT_MODEL.to_owned(),
             revision: None,
-            precision: Precision::default(),
+            precision: None,
             model_file: None,
             cache_dir: None,
             offline: None,

@@ -14,7 +14,8 @@ use ort::session::Session;
 use ort::value::Tensor;
 use sentence_embedder::error::ErrorKind;
 use sentence_embedder::model::optimize::optimize_model;
-use sentence_embedder::model::quantize::{DATA_FILE, GRAPH_FILE, Summary, quantize_model};
+use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
+use sentence_embedder::model::quantize::{Summary, quantize_model};
 use sentence_embedder::{operators, runtime};
 
 fn fixture(name: &str) -> PathBuf {

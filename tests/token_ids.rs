@@ -59,6 +59,8 @@ fn load(tokenizer_file: PathBuf, max_tokens: usize) -> Tokenizer {
         lower_case: false,
         prompt: None,
         vocabulary: None,
+        precision: Default::default(),
+        is_prepared: false,
     };
     Tokenizer::load(&spec).unwrap()
 }

@@ -22,7 +22,7 @@ export function runNode(
     encoding: 'utf8',
     env: options.env ?? process.env,
     ...(options.input === undefined ? {} : { input: options.input }),
-    timeout: options.timeoutMs ?? 50_000,
+    timeout: options.timeoutMs ?? 150_000,
   });
   if (error) throw error;
   return { status, signal, stdout, stderr };

@@ -5,11 +5,15 @@ import { parseArgs } from 'node:util';
 import { codeOf } from '../errors.js';
 import { bench } from './bench.js';
 import { say, UsageError, type Command, type Input } from './command.js';
+import { doctor } from './doctor.js';
 import { table } from './format.js';
+import { models } from './models.js';
+import { pull } from './pull.js';
 import { replay } from './replay.js';
+import { rm } from './rm.js';
 
 /** Every command: a new one is a file and a line here. */
-const COMMANDS: readonly Command[] = [bench, replay];
+const COMMANDS: readonly Command[] = [pull, models, rm, doctor, bench, replay];
 
 const NAME = 'sentence-embedder';
 

@@ -19,8 +19,8 @@ pub enum LoadEvent {
         /// Bytes in all of them, those of earlier attempts included.
         total: u64,
     },
-    /// Bytes came in; told at most every [`PROGRESS_INTERVAL`](crate::config::PROGRESS_INTERVAL), and once when a
-    /// file is complete.
+    /// Bytes came in; told when a file is begun and when it is complete, and in between at most every
+    /// [`PROGRESS_INTERVAL`](crate::config::PROGRESS_INTERVAL).
     DownloadProgress {
         /// The file, relative to the model's folder.
         file: String,

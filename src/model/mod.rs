@@ -10,6 +10,6 @@ pub mod onnx;
 pub mod optimize;
 pub mod parts;
 pub mod patterns;
-pub mod quantize;
 pub mod prepare;
+pub mod quantize;
 pub mod store;

@@ -304,6 +304,17 @@ impl Source {
         })
     }
 
+    /// Names of the graph's outputs.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<String> {
+        let graph = self.model.graph.as_ref();
+        graph
+            .into_iter()
+            .flat_map(|graph| &graph.output)
+            .map(|output| output.name.clone())
+            .collect()
+    }
+
     /// The bytes of a tensor in the order of the file format, little-endian.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::onnx::{
 };
 use super::parts::{Part, divide};
 use super::patterns::{Attention, Linear};
-use super::quantize::{DATA_FILE, GRAPH_FILE};
+use super::prepare::{DATA_FILE, GRAPH_FILE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::DOMAIN;
 

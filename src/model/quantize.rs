@@ -16,6 +16,7 @@ use super::onnx::{
 use super::optimize::{attend, bias_of, weights_of};
 use super::parts::{Part, Product, divide};
 use super::patterns::{Attention, LayerNorm, Linear, Lookup, attention, gelu, layer_norm, linear};
+use super::prepare::{DATA_FILE, GRAPH_FILE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::product::QuantizeRow;
 use crate::kernels::simd::LANES;
@@ -24,11 +25,6 @@ use crate::operators::{DOMAIN, Observations};
 
 /// Changes whenever the same input gives another file.
 pub const QUANTIZER_VERSION: u32 = 2;
-
-/// Name of the graph in the folder.
-pub const GRAPH_FILE: &str = "model.onnx";
-/// Name of the weights in the folder.
-pub const DATA_FILE: &str = "model.onnx.data";
 
 /// Input columns of each product that stay `f32`: the few with large values would stretch every row's range. The wide
 /// inputs of the second feed-forward product have more of them, and there each costs least.

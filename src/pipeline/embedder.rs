@@ -73,11 +73,12 @@ impl Embedder {
             sessions,
             tokenizer,
             dimension,
+            precision,
         } = loading::load(&spec, config, watch)?;
         let info = ModelInfo {
             readout: sessions.wide.readout(),
             dimension,
-            precision: config.precision,
+            precision,
             threads: config.threads,
             revision: resolved.revision,
             load_time: started.elapsed(),

@@ -24,6 +24,9 @@ pub struct Manifest {
     pub model: String,
     /// The commit of the hub.
     pub revision: String,
+    /// Precision of the weights, where it is not the published one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
     /// Every file of the model.
     pub files: BTreeMap<String, Entry>,
 }
@@ -59,6 +62,7 @@ pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<M
     let mut manifest = Manifest {
         model: model.id.clone().unwrap_or_default(),
         revision: model.revision.clone().unwrap_or_default(),
+        precision: None,
         files: BTreeMap::new(),
     };
     for name in &model.files {
