@@ -257,6 +257,11 @@ export interface ModelInfo {
   readonly precision: Precision;
   /** Threads that compute. */
   readonly threads: number;
+  /**
+   * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
+   * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
+   */
+  readonly fingerprint: string;
   /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
   readonly sources: {
     readonly maxTokens: string;

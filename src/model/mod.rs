@@ -3,6 +3,7 @@
 pub mod calibration;
 pub mod catalog;
 pub mod events;
+pub mod fingerprint;
 pub mod folder;
 pub mod graph;
 #[allow(missing_docs, reason = "the fields of ONNX are documented by ONNX")]

@@ -29,7 +29,7 @@ pub mod attribute_type {
 }
 
 /// `TensorProto.data_location` of a tensor whose bytes are in another file.
-const EXTERNAL: i32 = 1;
+pub const EXTERNAL: i32 = 1;
 
 /// A whole file. Parts that nothing here looks into stay bytes.
 #[derive(Clone, PartialEq, Message)]

@@ -235,9 +235,9 @@ pub(super) fn to_js(env: Env, value: &Value) -> napi::Result<Unknown<'static>> {
 
 fn info(info: &ModelInfo) -> Value {
     let spec = &info.spec;
-    let (pooling, pooling_source) = match info.readout {
-        Readout::Pool(pooling) => (pooling.name(), spec.pooling.source.as_str()),
-        Readout::Ready => ("model", "ONNX output sentence_embedding"),
+    let pooling_source = match info.readout {
+        Readout::Pool(_) => spec.pooling.source.as_str(),
+        Readout::Ready => "ONNX output sentence_embedding",
     };
     json!({
         "model": spec.name,
@@ -246,10 +246,11 @@ fn info(info: &ModelInfo) -> Value {
         "modelFile": spec.onnx_file,
         "dimension": info.dimension,
         "maxTokens": spec.max_tokens.value,
-        "pooling": pooling,
+        "pooling": info.readout.name(),
         "normalize": spec.normalize.value,
         "precision": info.precision.name(),
         "threads": info.threads,
+        "fingerprint": info.fingerprint,
         "sources": {
             "maxTokens": spec.max_tokens.source,
             "pooling": pooling_source,

@@ -11,6 +11,7 @@ use super::stats::Stats;
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{LoadEvent, Watch};
+use crate::model::fingerprint::fingerprint;
 use crate::model::folder::{self, ModelSpec};
 use crate::model::store;
 
@@ -35,6 +36,8 @@ pub struct ModelInfo {
     pub threads: usize,
     /// The commit of the hub that the model's files are of; `None` for a folder of the caller's.
     pub revision: Option<String>,
+    /// Names the vector space, see [`crate::model::fingerprint`].
+    pub fingerprint: String,
     /// How long loading took.
     pub load_time: Duration,
 }
@@ -75,8 +78,10 @@ impl Embedder {
             dimension,
             precision,
         } = loading::load(&spec, config, watch)?;
+        let readout = sessions.wide.readout();
         let info = ModelInfo {
-            readout: sessions.wide.readout(),
+            fingerprint: fingerprint(&spec, readout.name(), precision)?,
+            readout,
             dimension,
             precision,
             threads: config.threads,

@@ -1,11 +1,13 @@
 //! The sessions of a model: from a prepared copy where that can be had, else from the model as it is.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 use super::scheduler::Sessions;
 use super::session::{Graph, Session, wanted_outputs};
 use super::tokenizer::{Sequence, Tokenizer};
+use super::weights::Weights;
 use crate::config::{EmbedderConfig, Precision};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::calibration::SENTENCES;
@@ -225,9 +227,13 @@ pub fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path) -> Resul
 
 /// A session of all threads and one for each, all on the same pages of a copy's weights.
 fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &Watch) -> Result<Sessions> {
+    let weights;
     let graph = match spec.precision {
         Precision::Fp32 => Graph::Prepared(graph),
-        Precision::Int8 => Graph::Quantized(graph),
+        Precision::Int8 => {
+            weights = Arc::new(Weights::map(graph)?);
+            Graph::Quantized(graph, &weights)
+        }
     };
     let open = |threads| Session::open(spec, graph, threads, watch.cancel());
     Ok(Sessions {

@@ -12,3 +12,4 @@ pub mod stats;
 pub mod tokenizer;
 mod trie;
 mod unigram;
+mod weights;

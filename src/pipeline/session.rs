@@ -13,6 +13,7 @@ use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 
 use super::pooling;
 use super::tokenizer::Sequence;
+use super::weights::Weights;
 use crate::config::Pooling;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::Cancel;
@@ -56,14 +57,15 @@ pub enum Graph<'a> {
     /// The same, and what it was optimised to is written into the folder for [`Graph::Prepared`].
     Saved(&'a Path, &'a Path),
     /// Rewritten by [`quantize`](crate::model::quantize): its weights are mapped and shared.
-    Quantized(&'a Path),
+    Quantized(&'a Path, &'a Arc<Weights>),
     /// Optimised before: its weights are mapped, and shared with every session and process that maps them.
     Prepared(&'a Path),
 }
 
 impl<'a> Graph<'a> {
     fn file(self) -> &'a Path {
-        let (Self::Plain(file) | Self::Saved(file, _) | Self::Quantized(file) | Self::Prepared(file)) = self;
+        let (Self::Plain(file) | Self::Saved(file, _) | Self::Quantized(file, _) | Self::Prepared(file)) =
+            self;
         file
     }
 }
@@ -85,12 +87,25 @@ pub fn wanted_outputs(spec: &ModelSpec) -> [&'static str; 3] {
     }
 }
 
+impl Readout {
+    /// The pooling's name, or `model` where the graph pools by itself.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pool(pooling) => pooling.name(),
+            Self::Ready => "model",
+        }
+    }
+}
+
 /// A model that is ready to run.
 pub struct Session {
     inner: OrtSession,
     feeds: Vec<(String, Feed)>,
     output: String,
     readout: Readout,
+    /// After `inner`, which reads them to its end.
+    _weights: Option<Arc<Weights>>,
 }
 
 /// Lets another thread end a run early; the run then fails.
@@ -126,6 +141,10 @@ impl Session {
             feeds,
             output,
             readout,
+            _weights: match graph {
+                Graph::Quantized(_, weights) => Some(Arc::clone(weights)),
+                _ => None,
+            },
         })
     }
 
@@ -234,7 +253,7 @@ fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::
     let level = match graph {
         Graph::Plain(_) | Graph::Saved(..) => GraphOptimizationLevel::All,
         // Only what folds constants: the operators are ours.
-        Graph::Quantized(_) => GraphOptimizationLevel::Level1,
+        Graph::Quantized(..) => GraphOptimizationLevel::Level1,
         Graph::Prepared(_) => GraphOptimizationLevel::Disable,
     };
     let mut builder = OrtSession::builder(environment)?
@@ -249,6 +268,9 @@ fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::
         .with_memory_pattern(false)?
         // KleidiAI keeps a second copy of all weights on Apple Silicon (onnxruntime #29538).
         .with_config_entry("mlas.disable_kleidiai", "1")?;
+    if let Graph::Quantized(_, weights) = graph {
+        weights.lend(&mut builder)?;
+    }
     if let Graph::Saved(_, folder) = graph {
         let prefix = "session.optimized_model_external_initializers";
         builder = builder
