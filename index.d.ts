@@ -48,6 +48,30 @@ export declare interface DetailedEmbeddings {
     truncated: boolean[];
 }
 
+/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
+export declare interface DownloadProgressEvent {
+    readonly type: 'download_progress';
+    /** The file, relative to the model's folder. */
+    readonly file: string;
+    /** Bytes of it that are here, those of an earlier attempt included. */
+    readonly loaded: number;
+    /** Bytes in it. */
+    readonly total: number;
+    /** The share of all bytes of all files that is here, from 0 to 1. */
+    readonly overall: number;
+}
+
+/** The files of a hub model are not all in the cache: they are fetched now. */
+export declare interface DownloadStartedEvent {
+    readonly type: 'download_started';
+    /** The model's id on the hub. */
+    readonly model: string;
+    /** How many files are fetched. */
+    readonly files: number;
+    /** Bytes in all of them. */
+    readonly total: number;
+}
+
 /**
  * Embeds a list of texts with the default model, which the first call loads: see {@link embedOne} of this module and
  * {@link Embedder.embedBatch}.
@@ -468,17 +492,12 @@ export declare interface LaneStats {
 /** What an integer in `.db-version` stands for. */
 export declare type LegacySpace = Partial<VectorSpace> & Pick<VectorSpace, 'kind' | 'model'>;
 
-/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
-export declare interface LoadEvent {
-    /** What happened: `model_loaded` once, when the model is ready. */
-    readonly type: 'model_loaded';
-    /** The model as {@link LoadOptions.model} named it. */
-    readonly model: string;
-    /** Numbers in a vector. */
-    readonly dimension: number;
-    /** How long the load took, in milliseconds. */
-    readonly loadTimeMs: number;
-}
+/**
+ * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
+ * times, `model_cached`, `preparing`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
+ * you do not know.
+ */
+export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export declare interface LoadOptions {
@@ -504,16 +523,24 @@ export declare interface LoadOptions {
      */
     modelFile?: string;
     /**
-     * Where downloaded and prepared models are kept: a folder, created when needed.
-     * @defaultValue the user's cache folder of the operating system
+     * Where fetched and prepared models are kept: a folder, created when needed. Its layout is that of the Python package
+     * huggingface_hub, with which it can be shared.
+     * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
      */
     cacheDir?: string;
     /**
      * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
-     * No effect on a folder, which never touches it.
-     * @defaultValue `false`
+     * No effect on a folder, which never touches it, nor on a model whose files are all in the cache.
+     * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
      */
     offline?: boolean;
+    /**
+     * Whether to read every file and compare its hash before the model is used: with that of the cache for a model of the
+     * hub, with the manifest that `sentence-embedder pull --out` writes for a folder, which must have one. A file that differs
+     * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
+     * @defaultValue `false`: files are verified when they are fetched
+     */
+    verify?: boolean;
     /**
      * Whether to keep a copy of the model that is optimised for this CPU in `cacheDir`, so that the next load is fast and
      * the weights are shared between processes.
@@ -588,6 +615,13 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
     getStats(): IEmbedderStats;
 }
 
+/** Every file of a hub model is in the cache, fetched now or before. */
+export declare interface ModelCachedEvent {
+    readonly type: 'model_cached';
+    /** The model's id on the hub. */
+    readonly model: string;
+}
+
 /** What a loaded embedder is: everything that decides its vectors. */
 export declare interface ModelInfo {
     /** The model's id on the hub where its files tell it, else the name of its folder. */
@@ -623,6 +657,19 @@ export declare interface ModelInfo {
     };
 }
 
+/** The model is ready. */
+export declare interface ModelLoadedEvent {
+    readonly type: 'model_loaded';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+    /** Numbers in a vector. */
+    readonly dimension: number;
+    /** How long the load took, in milliseconds. */
+    readonly loadTimeMs: number;
+    /** Whether nothing had to be fetched. */
+    readonly fromCache: boolean;
+}
+
 /** Options of the kind `'ollama'`. */
 export declare interface OllamaConfig extends IEmbedderConfig {
     ollama?: ServerOptions & {
@@ -644,6 +691,13 @@ export declare type Pooling = 'mean' | 'cls' | 'max';
 
 /** The numbers in which the model's weights are stored and multiplied. */
 export declare type Precision = 'fp32' | 'int8';
+
+/** A copy of the model that loads faster is made, once. */
+export declare interface PreparingEvent {
+    readonly type: 'preparing';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+}
 
 /**
  * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.

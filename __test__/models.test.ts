@@ -113,6 +113,8 @@ test('onProgress of a load is told when the model is ready', async () => {
   const events: LoadEvent[] = [];
   const model = modelFolder('bert');
   const embedder = await Embedder.load({ model, onProgress: (event) => events.push(event) });
-  expect(events).toEqual([{ type: 'model_loaded', model, dimension: 32, loadTimeMs: expect.any(Number) as number }]);
+  expect(events).toEqual([
+    { type: 'model_loaded', model, dimension: 32, loadTimeMs: expect.any(Number) as number, fromCache: true },
+  ]);
   await embedder.close();
 });

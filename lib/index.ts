@@ -44,6 +44,8 @@ export {
 } from './stamps.js';
 export type {
   DetailedEmbeddings,
+  DownloadProgressEvent,
+  DownloadStartedEvent,
   EmbedderStats,
   EmbedError,
   EmbedErrorCode,
@@ -51,8 +53,11 @@ export type {
   LaneStats,
   LoadEvent,
   LoadOptions,
+  ModelCachedEvent,
   ModelInfo,
+  ModelLoadedEvent,
   Pooling,
   Precision,
+  PreparingEvent,
   Priority,
 } from './types.js';

@@ -33,17 +33,86 @@ export interface NativeEmbedder {
   close(): Promise<void>;
 }
 
+/** What `pull` brought. */
+export interface PulledModel {
+  readonly model: string;
+  readonly revision: string;
+  /** The folder with the files. */
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Whether nothing had to be fetched. */
+  readonly fromCache: boolean;
+}
+
+/** One model in the cache. */
+export interface CachedModel {
+  readonly model: string;
+  readonly path: string;
+  readonly bytes: number;
+  /** The commits that are there. */
+  readonly revisions: readonly string[];
+  /** Whether a download was cut and can be resumed. */
+  readonly partial: boolean;
+}
+
+/** Facts of this machine, without a token or a password. */
+export interface SystemReport {
+  readonly version: string;
+  readonly platform: string;
+  /** Instructions of the processor that matter for speed. */
+  readonly features: readonly string[];
+  readonly cores: number;
+  /** Threads that are used by default. */
+  readonly threads: number;
+  readonly defaultModel: string;
+  readonly runtime: {
+    readonly wanted: string;
+    readonly library: string | null;
+    readonly loaded: boolean;
+    readonly problem: string | null;
+    readonly telemetryOff: boolean;
+  };
+  readonly store:
+    | { readonly problem: string }
+    | {
+        readonly problem?: never;
+        readonly cache: string;
+        readonly exists: boolean;
+        readonly writable: boolean;
+        readonly freeBytes: number | null;
+        readonly endpoint: string;
+        readonly token: boolean;
+        readonly offline: boolean;
+      };
+  readonly proxies: Readonly<Record<string, string>>;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   readonly NativeEmbedder: {
     load(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<NativeEmbedder>;
   };
+  /** Ends all work of this JavaScript thread and waits for it. */
+  endEnvironment(): void;
+  pullModel(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<PulledModel>;
+  cachedModels(cacheDir?: string): CachedModel[];
+  removeModel(model: string, cacheDir?: string): number;
+  systemReport(cacheDir?: string): SystemReport;
 }
 
 let addon: NativeAddon | undefined;
 
 /** The addon, loaded on first use, so that importing the package never fails. A failed load is tried again. */
 export function nativeAddon(): NativeAddon {
-  addon ??= loadAddon() as NativeAddon;
+  addon ??= endedAtExit(loadAddon() as NativeAddon);
   return addon;
+}
+
+/** `process.exit()` on the main thread runs none of the addon's own hooks and would pull the library from under its threads. */
+function endedAtExit(loaded: NativeAddon): NativeAddon {
+  process.on('exit', () => {
+    loaded.endEnvironment();
+  });
+  return loaded;
 }

@@ -54,9 +54,46 @@ export type Precision = 'fp32' | 'int8';
  */
 export type Priority = 'interactive' | 'bulk';
 
-/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
-export interface LoadEvent {
-  /** What happened: `model_loaded` once, when the model is ready. */
+/** The files of a hub model are not all in the cache: they are fetched now. */
+export interface DownloadStartedEvent {
+  readonly type: 'download_started';
+  /** The model's id on the hub. */
+  readonly model: string;
+  /** How many files are fetched. */
+  readonly files: number;
+  /** Bytes in all of them. */
+  readonly total: number;
+}
+
+/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
+export interface DownloadProgressEvent {
+  readonly type: 'download_progress';
+  /** The file, relative to the model's folder. */
+  readonly file: string;
+  /** Bytes of it that are here, those of an earlier attempt included. */
+  readonly loaded: number;
+  /** Bytes in it. */
+  readonly total: number;
+  /** The share of all bytes of all files that is here, from 0 to 1. */
+  readonly overall: number;
+}
+
+/** Every file of a hub model is in the cache, fetched now or before. */
+export interface ModelCachedEvent {
+  readonly type: 'model_cached';
+  /** The model's id on the hub. */
+  readonly model: string;
+}
+
+/** A copy of the model that loads faster is made, once. */
+export interface PreparingEvent {
+  readonly type: 'preparing';
+  /** The model as {@link LoadOptions.model} named it. */
+  readonly model: string;
+}
+
+/** The model is ready. */
+export interface ModelLoadedEvent {
   readonly type: 'model_loaded';
   /** The model as {@link LoadOptions.model} named it. */
   readonly model: string;
@@ -64,7 +101,17 @@ export interface LoadEvent {
   readonly dimension: number;
   /** How long the load took, in milliseconds. */
   readonly loadTimeMs: number;
+  /** Whether nothing had to be fetched. */
+  readonly fromCache: boolean;
 }
+
+/**
+ * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
+ * times, `model_cached`, `preparing`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
+ * you do not know.
+ */
+export type LoadEvent =
+  DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export interface LoadOptions {
@@ -90,16 +137,24 @@ export interface LoadOptions {
    */
   modelFile?: string;
   /**
-   * Where downloaded and prepared models are kept: a folder, created when needed.
-   * @defaultValue the user's cache folder of the operating system
+   * Where fetched and prepared models are kept: a folder, created when needed. Its layout is that of the Python package
+   * huggingface_hub, with which it can be shared.
+   * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
    */
   cacheDir?: string;
   /**
    * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
-   * No effect on a folder, which never touches it.
-   * @defaultValue `false`
+   * No effect on a folder, which never touches it, nor on a model whose files are all in the cache.
+   * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
    */
   offline?: boolean;
+  /**
+   * Whether to read every file and compare its hash before the model is used: with that of the cache for a model of the
+   * hub, with the manifest that `sentence-embedder pull --out` writes for a folder, which must have one. A file that differs
+   * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
+   * @defaultValue `false`: files are verified when they are fetched
+   */
+  verify?: boolean;
   /**
    * Whether to keep a copy of the model that is optimised for this CPU in `cacheDir`, so that the next load is fast and
    * the weights are shared between processes.

@@ -81,9 +81,7 @@ test('5,000 chunks survive a failure and a restart, and are found again', async 
     for (let name = names.shift(); name !== undefined; name = names.shift()) {
       const texts = files.get(name) ?? [];
       const counts = await countTokens(embedder, texts);
-      await queue.add(
-        texts.map((text, i): Chunk => ({ id: `${name}#${String(i)}`, text, tokens: counts[i] ?? 0 })),
-      );
+      await queue.add(texts.map((text, i): Chunk => ({ id: `${name}#${String(i)}`, text, tokens: counts[i] ?? 0 })));
     }
   });
   await Promise.all(producers);

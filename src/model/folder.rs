@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::catalog::{self, KnownModel};
-use crate::config::{EmbedderConfig, Pooling};
+use super::store::manifest;
+use crate::config::{EmbedderConfig, Pooling, Precision};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The source of a pooling that the caller chose.
@@ -63,6 +64,10 @@ pub struct ModelSpec {
     pub prompt: Option<String>,
     /// Rows of the token table, where config.json says it.
     pub vocabulary: Option<usize>,
+    /// Precision to load the model in.
+    pub precision: Precision,
+    /// Whether the files have that precision already: a folder that `prepare --out` made.
+    pub is_prepared: bool,
 }
 
 /// Reads the folder at `folder`.
@@ -93,6 +98,7 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             .with_source(cause));
         }
     }
+    let (precision, is_prepared) = resolve_precision(folder, config.precision)?;
     let modules = read_modules(folder)?;
     let transformer = modules
         .as_ref()
@@ -128,8 +134,40 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             .unwrap_or(false),
         prompt: sentence_transformers.default_prompt()?,
         vocabulary: hugging_face.vocab_size,
+        precision,
+        is_prepared,
         folder: folder.to_path_buf(),
     })
+}
+
+/// The precision that the folder's manifest states, else the one that is asked for, and whether the folder has it.
+fn resolve_precision(folder: &Path, asked: Option<Precision>) -> Result<(Precision, bool)> {
+    let stated = manifest::read(folder)?.and_then(|manifest| manifest.precision);
+    let Some(stated) = stated else {
+        return Ok((asked.unwrap_or_default(), false));
+    };
+    let known = Precision::ALL
+        .into_iter()
+        .find(|precision| precision.name() == stated);
+    match (known, asked) {
+        (Some(known), None) => Ok((known, true)),
+        (Some(known), Some(asked)) if known == asked => Ok((known, true)),
+        (_, Some(asked)) => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "Expected '{stated}' or nothing for options.precision, as {} was prepared so, but received '{}'",
+                folder.display(),
+                asked.name(),
+            ),
+        )),
+        (None, None) => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} was prepared in an unknown precision, {stated}",
+                folder.display()
+            ),
+        )),
+    }
 }
 
 /// modules.json: one entry a step of the sentence-transformers pipeline.

@@ -4,10 +4,10 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Embeddings, Progress, Purpose, Settle};
-use super::scheduler::{Scheduler, Sessions};
-use super::session::{Readout, Session};
+use super::loading::{self, Loaded};
+use super::scheduler::Scheduler;
+use super::session::Readout;
 use super::stats::Stats;
-use super::tokenizer::{Sequence, Tokenizer};
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{LoadEvent, Watch};
@@ -63,7 +63,7 @@ impl Embedder {
     ///
     /// # Errors
     /// Of kind `Download`, `Offline`, `ModelNotFound`, `ModelInvalid`, `RuntimeNotFound`, `InvalidArgument` or
-    /// `Aborted`, as [`store::resolve`], [`folder::read`], [`Tokenizer::load`] and [`Session::open`] give them.
+    /// `Aborted`, as [`store::resolve`], [`folder::read`] and the steps after them give them.
     pub fn load(config: &EmbedderConfig, watch: &Watch) -> Result<Arc<Self>> {
         let started = Instant::now();
         let resolved = store::resolve(config, watch)?;
@@ -72,26 +72,25 @@ impl Embedder {
             spec.name = id;
         }
         watch.cancel().check()?;
-        let tokenizer = Arc::new(Tokenizer::load(&spec)?);
-        let mut wide = Session::open(&spec, config.threads, watch.cancel())?;
-        let dimension = probe(&mut wide, &tokenizer, &spec)?;
-        let readout = wide.readout();
-        let sessions = Sessions {
-            wide,
-            narrow: Vec::new(),
-        };
+        let Loaded {
+            sessions,
+            tokenizer,
+            dimension,
+            precision,
+        } = loading::load(&spec, config, watch)?;
+        let readout = sessions.wide.readout();
         let info = ModelInfo {
-            fingerprint: fingerprint(&spec, readout.name(), config.precision)?,
+            fingerprint: fingerprint(&spec, readout.name(), precision)?,
             readout,
             dimension,
-            precision: config.precision,
+            precision,
             threads: config.threads,
             revision: resolved.revision,
             load_time: started.elapsed(),
             spec,
         };
         watch.cancel().check()?;
-        let scheduler = Scheduler::start(sessions, tokenizer)?;
+        let scheduler = Scheduler::start(sessions, Arc::new(tokenizer))?;
         watch.tell(LoadEvent::ModelLoaded {
             model: config.model.clone(),
             dimension,
@@ -204,42 +203,5 @@ impl Embedder {
             embedder: Arc::clone(self),
             call,
         }
-    }
-}
-
-/// Runs the model on two short sequences, so that a model that cannot work is refused now and not by the first call:
-/// it must give vectors, and take every id that its tokenizer can give.
-fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Result<usize> {
-    let stop = session.stop_handle()?;
-    let invalid = |sentence: String| {
-        move |cause: Error| Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause)
-    };
-    let mut run = |sequence: &Sequence| session.run(&[sequence], &stop);
-    let empty = tokenizer.encode("")?;
-    let (_, dimension) = run(&empty).map_err(invalid(format!(
-        "{} fails on an empty text",
-        spec.onnx_file.display()
-    )))?;
-    let largest = Sequence {
-        ids: vec![tokenizer.largest_id()],
-        type_ids: vec![0],
-        count: 1,
-    };
-    run(&largest).map_err(invalid(format!(
-        "{} fails on token id {}, the largest that {} gives: they are not of one model",
-        spec.onnx_file.display(),
-        tokenizer.largest_id(),
-        spec.tokenizer_file.display(),
-    )))?;
-    match spec.stated_dimension {
-        Some(stated) if stated != dimension => Err(Error::new(
-            ErrorKind::ModelInvalid,
-            format!(
-                "{} gives {dimension} dimensions but {} says {stated}: they are not of one model",
-                spec.onnx_file.display(),
-                spec.pooling.source,
-            ),
-        )),
-        _ => Ok(dimension),
     }
 }

@@ -3,9 +3,12 @@
 pub mod batch;
 pub mod call;
 pub mod embedder;
+mod loading;
 pub mod pooling;
 mod queue;
 mod scheduler;
 pub mod session;
 pub mod stats;
 pub mod tokenizer;
+mod trie;
+mod unigram;

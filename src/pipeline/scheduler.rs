@@ -254,15 +254,18 @@ impl Worker {
                 state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
+            if !state.queue.is_empty() {
+                shared.work.notify_all();
+            }
             drop(state);
-            // What this worker left may now be for another one.
-            shared.work.notify_all();
             match work {
                 Work::Tokenize(chunk) => self.tokenize(priority, &chunk),
                 Work::Run(rows) => self.run(rows),
             }
             state = shared.lock();
             state.queue.release(self.role);
+            // Who may take what depends on who is busy: what this worker must leave may now be another's.
+            shared.work.notify_all();
         }
     }
 
