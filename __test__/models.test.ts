@@ -102,6 +102,7 @@ test('info says what was loaded and where each value came from, and cannot be ch
     normalize: true,
     precision: 'fp32',
     threads: 1,
+    fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     sources: { maxTokens: 'option maxTokens', pooling: 'option pooling', normalize: 'modules.json' },
   });
   expect(Object.isFrozen(embedder.info) && Object.isFrozen(embedder.info.sources)).toBe(true);

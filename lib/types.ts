@@ -10,12 +10,12 @@
  * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used as they are |
  * | `ERR_EMBED_DOWNLOAD` | files could not be fetched from the hub |
  * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids fetching them |
- * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded |
- * | `ERR_EMBED_INFERENCE` | ONNX Runtime refused or failed to run the model |
+ * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded, or there is no server |
+ * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that makes the vectors, failed |
  * | `ERR_EMBED_TOO_LONG` | a text has more tokens than the model reads and `overflow` is `'error'` |
  * | `ERR_EMBED_TIMEOUT` | the call did not finish within `timeoutMs` |
  * | `ERR_EMBED_ABORTED` | the call's `signal` was aborted; `cause` is the signal's reason |
- * | `ERR_EMBED_CLOSED` | the embedder was closed |
+ * | `ERR_EMBED_CLOSED` | the embedder was closed, or is not initialized |
  * | `ERR_EMBED_INTERNAL` | a defect of this package: please report it |
  */
 export type EmbedErrorCode =

@@ -11,6 +11,7 @@ import {
 } from 'sentence-embedder';
 import { rejection } from '../support/expectations';
 import { makeVariant, modelFolder, reference, temporaryFolder, texts } from '../support/fixtures';
+import { runScript } from '../support/processes';
 import { recorder } from './support';
 
 const modelName = modelFolder('bert');
@@ -107,19 +108,13 @@ describe('initialize', () => {
     await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
   });
 
-  test('does not let a throwing onEvent disturb it', async () => {
-    const uncaught = jest.fn();
-    const listeners = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException').on('uncaughtException', uncaught);
-    const onEvent = (): void => {
-      throw new Error('mine');
-    };
-    try {
-      expect(await native({ onEvent }).initialize()).toBe(true);
-    } finally {
-      process.removeAllListeners('uncaughtException');
-      for (const listener of listeners) process.on('uncaughtException', listener);
-    }
+  test('does not let a throwing onEvent disturb it', () => {
+    const script = `
+      process.on('uncaughtException', (error) => console.log('uncaught:', error.message));
+      const { createTestFactory } = require('sentence-embedder');
+      const embedder = createTestFactory({ onEvent() { throw new Error('mine'); } }).create();
+      embedder.initialize().then((started) => setImmediate(() => console.log(started)));`;
+    expect(runScript(script)).toMatchObject({ status: 0, stdout: 'uncaught: mine\nuncaught: mine\ntrue\n' });
   });
 
   test('a bare name is one of sentence-transformers', async () => {

@@ -1,5 +1,6 @@
 /** JSON over HTTP for the kinds that speak to a server: connections are kept, limits are kept, errors are of this package. */
 
+import { types } from 'node:util';
 import { listen } from '../abort.js';
 import { embedError, throwIfAborted } from '../errors.js';
 import type { EmbedErrorCode } from '../types.js';
@@ -46,7 +47,8 @@ export async function requestJson({ url, body, signal, timeoutMs }: JsonRequest)
     if (limit.passed) {
       throw embedError('ERR_EMBED_TIMEOUT', `${url} did not answer within ${String(timeoutMs)} ms`, { cause: error });
     }
-    if (error instanceof TypeError) throw unreachable(url, error);
+    // By its name: in jest and in `node:vm` the error of `fetch` is no instance of the caller's `TypeError`.
+    if (types.isNativeError(error) && error.name === 'TypeError') throw unreachable(url, error);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -69,7 +71,7 @@ function parsed(text: string, url: string): unknown {
 }
 
 /** `fetch` says "fetch failed"; what happened is in its cause. */
-function unreachable(url: string, error: TypeError): Error {
+function unreachable(url: string, error: Error): Error {
   const { code, message } = (error.cause ?? error) as { code?: string; message?: string };
   const noServer = code !== undefined && ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code);
   return noServer

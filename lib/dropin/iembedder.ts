@@ -127,7 +127,12 @@ export interface SidecarConfig extends IEmbedderConfig {
      * The program that is the server, if this process is to start it: started unless one answers already, stopped by
      * `shutdown`.
      */
-    command?: { file: string; args?: readonly string[]; cwd?: string; env?: NodeJS.ProcessEnv };
+    command?: {
+      file: string;
+      args?: readonly string[];
+      cwd?: string;
+      env?: Readonly<Record<string, string | undefined>>;
+    };
   };
 }
 

@@ -1,6 +1,7 @@
 /** The life of an embedder, whatever makes its vectors: start, batches, retries, restarts, the end. */
 
 import { setMaxListeners } from 'node:events';
+import { types } from 'node:util';
 import { listen, signalOf } from '../abort.js';
 import { abortedError, codeOf, embedError, throwIfAborted } from '../errors.js';
 import type { EmbedError, EmbedErrorCode, Priority } from '../types.js';
@@ -473,7 +474,7 @@ export function emit(onEvent: IEmbedderConfig['onEvent'], event: EmbedderEvent):
 /** An error of this package as it is; any other as the cause of one. */
 export function asEmbedError(error: unknown): EmbedError {
   if (codeOf(error)) return error as EmbedError;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = types.isNativeError(error) ? error.message : String(error);
   return embedError('ERR_EMBED_INFERENCE', message, { cause: error });
 }
 

@@ -10,8 +10,8 @@ serve(
       answer: { models: [{ name: MODEL, model: MODEL, digest: '7907646426070047a77226ac3e684fbb' }] },
     }),
     'POST /api/embed': ({ model, input }) => {
-      const known = model === MODEL || `${model}:latest` === MODEL;
-      if (!known) return { status: 404, answer: { error: `model "${model}" not found, try pulling it first` } };
+      const known = model === MODEL || model === MODEL.replace(':latest', '');
+      if (!known) return { status: 404, answer: { error: 'model not found, try pulling it first' } };
       const texts = Array.isArray(input) ? input : [input];
       return { answer: { model, embeddings: texts.map((text) => vectorOf(text)), total_duration: 1 } };
     },

@@ -25,23 +25,25 @@ export function serve(routes, { embedPath, port, onListening }) {
   let control = {};
   let underWay = 0;
 
-  const server = createServer(async (request, response) => {
-    /** @param {number} status @param {unknown} answer */
-    const reply = (status, answer) => {
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
-    };
-    let text = '';
-    for await (const part of request) text += part;
+  /**
+   * @param {import('node:http').IncomingMessage} request
+   * @param {import('node:http').ServerResponse} response
+   * @returns {Promise<{ status?: number, answer: unknown } | undefined>} nothing where the connection is to break
+   */
+  const answerTo = async (request, response) => {
+    const { method = '', url = '' } = request;
+    const parts = [];
+    for await (const part of request) parts.push(/** @type {Buffer} */ (part));
+    const text = Buffer.concat(parts).toString();
     const body = text ? JSON.parse(text) : undefined;
-    if (request.url === '/control') {
-      if (request.method === 'GET') return reply(200, seen);
+    if (url === '/control') {
+      if (method === 'GET') return { answer: seen };
       if (body.exit) process.exit(3);
       control = body;
-      return reply(200, {});
+      return { answer: {} };
     }
-    const route = `${request.method} ${request.url}`;
-    seen.requests.push(route);
-    if (request.url === embedPath) {
+    seen.requests.push(`${method} ${url}`);
+    if (url === embedPath) {
       seen.batches.push(body);
       underWay += 1;
       seen.most = Math.max(seen.most, underWay);
@@ -49,23 +51,30 @@ export function serve(routes, { embedPath, port, onListening }) {
       underWay -= 1;
       if (control.drop) {
         control.drop -= 1;
-        return request.socket.destroy();
+        response.destroy();
+        return undefined;
       }
       if (control.fail && control.fail.times > 0) {
         control.fail.times -= 1;
-        return reply(control.fail.status, { detail: 'as the test wanted it' });
+        return { status: control.fail.status, answer: { detail: 'as the test wanted it' } };
       }
-      if (control.answer !== undefined) return reply(200, control.answer);
+      if (control.answer !== undefined) return { answer: control.answer };
     }
-    const { status = 200, answer } = routes[route]?.(body) ?? { status: 404, answer: { detail: 'Not Found' } };
-    return reply(status, answer);
+    return routes[`${method} ${url}`]?.(body) ?? { status: 404, answer: { detail: 'Not Found' } };
+  };
+
+  const server = createServer((request, response) => {
+    void answerTo(request, response).then((reply) => {
+      if (!reply) return;
+      response.writeHead(reply.status ?? 200, { 'content-type': 'application/json' }).end(JSON.stringify(reply.answer));
+    });
   });
   server.on('connection', () => {
     seen.connections += 1;
   });
   server.listen(port, '127.0.0.1', () => {
     const address = server.address();
-    console.log(`LISTENING ${typeof address === 'object' && address ? address.port : ''}`);
+    console.log('LISTENING', typeof address === 'object' && address ? address.port : '');
     onListening?.();
   });
 }
