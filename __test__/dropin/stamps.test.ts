@@ -60,6 +60,8 @@ describe('fingerprint', () => {
     const expected = await fingerprint(model);
     expect(expected).toMatch(/^[0-9a-f]{64}$/);
     expect(await fingerprint(copy)).toBe(expected);
+    expect(await fingerprint(model, { prepare: false })).toBe(expected);
+    expect(await fingerprint(model, { prepare: true, cacheDir: join(parent, 'cache') })).toBe(expected);
     expect(await fingerprint(model, { threads: 1, normalize: true, maxTokens: 24 })).toBe(expected);
   });
 
@@ -81,6 +83,7 @@ describe('fingerprint', () => {
       fingerprint(model, { pooling: 'cls' }),
       fingerprint(model, { normalize: false }),
       fingerprint(model, { maxTokens: 10 }),
+      fingerprint(model, { precision: 'int8', cacheDir: join(parent, 'cache') }),
       fingerprint(tokenizer),
       fingerprint(weights),
       fingerprint(otherWeights),
