@@ -6,6 +6,7 @@ pub mod embedder;
 pub mod export;
 mod loading;
 pub mod pooling;
+mod priority;
 mod queue;
 mod scheduler;
 pub mod session;

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::call::Call;
+use super::priority;
 use super::queue::{Chunk, Queue, Role, Row, Work};
 use super::session::{Session, Stop};
 use super::stats::{Recorder, Stats};
@@ -253,6 +254,9 @@ struct Worker {
 
 impl Worker {
     fn serve(mut self) {
+        if self.role == Role::Narrow {
+            priority::stand_back();
+        }
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         while !state.closed {

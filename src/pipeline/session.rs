@@ -269,7 +269,7 @@ fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::
         // KleidiAI keeps a second copy of all weights on Apple Silicon (onnxruntime #29538).
         .with_config_entry("mlas.disable_kleidiai", "1")?;
     if let Graph::Quantized(_, weights) = graph {
-        weights.lend(&mut builder)?;
+        builder = weights.lend(builder)?;
     }
     if let Graph::Saved(_, folder) = graph {
         let prefix = "session.optimized_model_external_initializers";

@@ -3,14 +3,14 @@
 //! ONNX Runtime would map the same file again for each session. The pages would be shared all the same, but every map
 //! counts as resident memory of its own.
 
-use std::ffi::CString;
 use std::path::Path;
+use std::ptr::NonNull;
 
 use bytes::Bytes;
 use ort::AsPointer;
-use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
+use ort::memory::{Allocator, MemoryInfo};
 use ort::session::builder::SessionBuilder;
-use ort::value::{PrimitiveTensorElementType, TensorRefMut};
+use ort::value::DynValue;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::onnx::{EXTERNAL, Source, TensorProto, data_type};
@@ -44,17 +44,11 @@ impl Weights {
     }
 
     /// Has the session of `builder` take the tensors from here, where they must stay to its end.
-    pub fn lend(&self, builder: &mut SessionBuilder) -> ort::Result<()> {
+    pub fn lend(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
         for (tensor, bytes) in &self.0 {
-            match tensor.data_type {
-                data_type::UINT8 => lend::<u8>(builder, tensor, bytes)?,
-                data_type::INT8 => lend::<i8>(builder, tensor, bytes)?,
-                data_type::INT32 => lend::<i32>(builder, tensor, bytes)?,
-                data_type::INT64 => lend::<i64>(builder, tensor, bytes)?,
-                _ => lend::<f32>(builder, tensor, bytes)?,
-            }
+            builder = builder.with_initializer(&tensor.name, view(tensor, bytes)?)?;
         }
-        Ok(())
+        Ok(builder)
     }
 }
 
@@ -70,26 +64,32 @@ fn width(tensor: &TensorProto) -> Result<usize> {
     }
 }
 
-fn lend<T: PrimitiveTensorElementType + std::fmt::Debug>(
-    builder: &mut SessionBuilder,
-    tensor: &TensorProto,
-    bytes: &Bytes,
-) -> ort::Result<()> {
-    let memory = MemoryInfo::new(
-        AllocationDevice::CPU,
-        0,
-        AllocatorType::Device,
-        MemoryType::CPUOutput,
-    )?;
-    let data = bytes.as_ptr().cast_mut().cast();
+/// A view of the map; it is valid as long as the [`Weights`] that it was made from.
+fn view(tensor: &TensorProto, bytes: &Bytes) -> ort::Result<DynValue> {
+    use ort::sys::ONNXTensorElementDataType as Element;
+    let element = match tensor.data_type {
+        data_type::UINT8 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8,
+        data_type::INT8 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8,
+        data_type::INT32 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        data_type::INT64 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64,
+        _ => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+    };
+    let memory = MemoryInfo::default();
+    let mut value = std::ptr::null_mut();
     // SAFETY: `map` saw to size and alignment; whoever borrows keeps the map alive; ONNX Runtime only reads
-    // initialisers, so that the map may be read-only.
-    let value = unsafe { TensorRefMut::<T>::from_raw(memory, data, tensor.dims.clone().into())? };
-    let name = CString::new(tensor.name.as_str())?;
-    // SAFETY: the builder, the name and the value are alive, and there is one of each; the session options keep a
-    // reference of their own to the value. ort's own method for this wants a value that owns its data.
+    // initialisers, so that the map may be read-only. ort's own constructors want data that they may own or write.
     unsafe {
-        let status = (ort::api().AddExternalInitializers)(builder.ptr_mut(), &name.as_ptr(), &value.ptr(), 1);
-        ort::Error::result_from_status(status)
+        let status = (ort::api().CreateTensorWithDataAsOrtValue)(
+            memory.ptr(),
+            bytes.as_ptr().cast_mut().cast(),
+            bytes.len(),
+            tensor.dims.as_ptr(),
+            tensor.dims.len(),
+            element,
+            &raw mut value,
+        );
+        ort::Error::result_from_status(status)?;
+        let value = NonNull::new(value).ok_or_else(|| ort::Error::new("ONNX Runtime made no tensor"))?;
+        Ok(DynValue::from_ptr(value, Some(&Allocator::default())))
     }
 }
