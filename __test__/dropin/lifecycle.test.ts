@@ -1,5 +1,6 @@
 // The habits of the in-process embedder and of those that share its life: starts, retries, failures, restarts, the end.
 
+import { join } from 'node:path';
 import {
   CustomEmbedder,
   Embedder,
@@ -39,9 +40,10 @@ afterEach(async () => {
 describe('initialize', () => {
   test('tells each stage, and ready last', async () => {
     const { events, onEvent, words } = recorder();
-    const embedder = native({ onEvent });
+    const cacheDir = join(parent, 'cache');
+    const embedder = native({ onEvent, load: { cacheDir } });
     expect(await embedder.initialize()).toBe(true);
-    expect(words()).toEqual(['checking', 'loading', 'ready']);
+    expect(words()).toEqual(['checking', 'loading', 'preparing', 'ready']);
     expect(events.at(-1)).toMatchObject({ kind: 'native', progress: 1 });
     expect(embedder.lastError).toBeUndefined();
   });
