@@ -494,10 +494,10 @@ export declare type LegacySpace = Partial<VectorSpace> & Pick<VectorSpace, 'kind
 
 /**
  * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
- * times, `model_cached`, `preparing`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
+ * times, `model_cached`, `preparing`, `warning`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
  * you do not know.
  */
-export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | ModelLoadedEvent;
+export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | WarningEvent | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export declare interface LoadOptions {
@@ -513,8 +513,9 @@ export declare interface LoadOptions {
      */
     revision?: string;
     /**
-     * The numbers to compute in. `'int8'` is smaller and faster and changes the vectors a little.
-     * @defaultValue `'fp32'`
+     * The numbers that the weights are kept and multiplied in. `'int8'` is made from the published weights on this machine at
+     * the first load, so it needs `prepare`; a folder that `sentence-embedder prepare --out` wrote has it already.
+     * @defaultValue the folder's own, which is `'fp32'` unless it was prepared otherwise
      */
     precision?: Precision;
     /**
@@ -542,8 +543,10 @@ export declare interface LoadOptions {
      */
     verify?: boolean;
     /**
-     * Whether to keep a copy of the model that is optimised for this CPU in `cacheDir`, so that the next load is fast and
-     * the weights are shared between processes.
+     * Whether to keep a copy of the model that loads faster, made at the first load, and to load that from then on. The copy is
+     * for this processor and this version of ONNX Runtime, is read and compared with its hashes at each load, and is made again
+     * when it or the model was changed. It is in `cacheDir` under `prepared`, else in this user's folder for caches. When it
+     * cannot be made, a `warning` is told and the model is loaded as it is.
      * @defaultValue `true`
      */
     prepare?: boolean;
@@ -803,6 +806,13 @@ export declare interface VectorSpace {
     readonly precision: Precision | null;
     /** Names the space exactly; `null` where nothing does. */
     readonly fingerprint: string | null;
+}
+
+/** Something did not work that the load can do without. */
+export declare interface WarningEvent {
+    readonly type: 'warning';
+    /** What, why, and what is done instead. */
+    readonly message: string;
 }
 
 /**

@@ -16,7 +16,6 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::Tensor;
 use sentence_embedder::model::calibration::SENTENCES;
-use sentence_embedder::model::optimize::optimize_model;
 use sentence_embedder::model::quantize::quantize_model;
 use sentence_embedder::operators;
 
@@ -34,15 +33,6 @@ fn main() {
             let started = Instant::now();
             let summary = quantize_model(Path::new(source), output, &examples, Path::new(folder)).unwrap();
             println!("{summary:?} in {:.1} s", started.elapsed().as_secs_f64());
-        }
-        ["optimize", source, output, folder] => {
-            std::fs::create_dir_all(folder).unwrap();
-            let started = Instant::now();
-            let fused = optimize_model(Path::new(source), output, Path::new(folder)).unwrap();
-            println!(
-                "{fused} attentions fused in {:.1} s",
-                started.elapsed().as_secs_f64()
-            );
         }
         // Mean-pooled vectors as raw f32.
         ["embed", model, tokens, to] => {
@@ -75,7 +65,7 @@ fn main() {
             println!("while running: {}", memory());
         }
         _ => panic!(
-            "quantize SOURCE TOKENIZER|- OUTPUT FOLDER | optimize SOURCE OUTPUT FOLDER | embed MODEL TOKENS TO | speed THREADS ROUNDS BATCH TOKENS MODEL... | memory MODEL"
+            "quantize SOURCE TOKENIZER|- OUTPUT FOLDER | embed MODEL TOKENS TO | speed THREADS ROUNDS BATCH TOKENS MODEL... | memory MODEL"
         ),
     }
 }

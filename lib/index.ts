@@ -60,4 +60,5 @@ export type {
   Precision,
   PreparingEvent,
   Priority,
+  WarningEvent,
 } from './types.js';

@@ -92,6 +92,13 @@ export interface PreparingEvent {
   readonly model: string;
 }
 
+/** Something did not work that the load can do without. */
+export interface WarningEvent {
+  readonly type: 'warning';
+  /** What, why, and what is done instead. */
+  readonly message: string;
+}
+
 /** The model is ready. */
 export interface ModelLoadedEvent {
   readonly type: 'model_loaded';
@@ -107,11 +114,11 @@ export interface ModelLoadedEvent {
 
 /**
  * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
- * times, `model_cached`, `preparing`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
+ * times, `model_cached`, `preparing`, `warning`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
  * you do not know.
  */
 export type LoadEvent =
-  DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | ModelLoadedEvent;
+  DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | WarningEvent | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export interface LoadOptions {
@@ -127,8 +134,9 @@ export interface LoadOptions {
    */
   revision?: string;
   /**
-   * The numbers to compute in. `'int8'` is smaller and faster and changes the vectors a little.
-   * @defaultValue `'fp32'`
+   * The numbers that the weights are kept and multiplied in. `'int8'` is made from the published weights on this machine at
+   * the first load, so it needs `prepare`; a folder that `sentence-embedder prepare --out` wrote has it already.
+   * @defaultValue the folder's own, which is `'fp32'` unless it was prepared otherwise
    */
   precision?: Precision;
   /**
@@ -156,8 +164,10 @@ export interface LoadOptions {
    */
   verify?: boolean;
   /**
-   * Whether to keep a copy of the model that is optimised for this CPU in `cacheDir`, so that the next load is fast and
-   * the weights are shared between processes.
+   * Whether to keep a copy of the model that loads faster, made at the first load, and to load that from then on. The copy is
+   * for this processor and this version of ONNX Runtime, is read and compared with its hashes at each load, and is made again
+   * when it or the model was changed. It is in `cacheDir` under `prepared`, else in this user's folder for caches. When it
+   * cannot be made, a `warning` is told and the model is loaded as it is.
    * @defaultValue `true`
    */
   prepare?: boolean;

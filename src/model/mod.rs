@@ -5,10 +5,10 @@ pub mod catalog;
 pub mod events;
 pub mod fingerprint;
 pub mod folder;
+mod fused;
 pub mod graph;
 #[allow(missing_docs, reason = "the fields of ONNX are documented by ONNX")]
 pub mod onnx;
-pub mod optimize;
 pub mod parts;
 pub mod patterns;
 pub mod prepare;

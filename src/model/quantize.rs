@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::calibration::observe;
+use super::fused::{attend, bias_of, weights_of};
 use super::graph::{Graph, needed};
 use super::onnx::{
     DataWriter, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Source, TensorProto, data_type,
     floats_of, write_model,
 };
-use super::optimize::{attend, bias_of, weights_of};
 use super::parts::{Part, Product, divide};
 use super::patterns::{Attention, LayerNorm, Linear, Lookup, attention, gelu, layer_norm, linear};
 use super::prepare::{DATA_FILE, GRAPH_FILE};
