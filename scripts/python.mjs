@@ -5,7 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE } from './packages.mjs';
 
-const { version } = JSON.parse(readFileSync(new URL('./pins.json', import.meta.url), 'utf8')).huggingface_hub;
+/** @type {{ huggingface_hub: { version: string } }} */
+const pins = JSON.parse(readFileSync(new URL('./pins.json', import.meta.url), 'utf8'));
+const { version } = pins.huggingface_hub;
 const environment = join(CACHE, 'venv');
 const python = join(environment, ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']));
 
