@@ -1,6 +1,43 @@
 // Made from lib/ by "npm run build:types". Change the sources instead.
 /// <reference lib="esnext.disposable" />
 
+/** Options of one call, beyond those of {@link IEmbedder}. */
+export declare interface CallOptions {
+    /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    signal?: AbortSignal;
+    /**
+     * Whether the call goes before those that are `'bulk'`.
+     * @defaultValue `'interactive'` for one text, else `'bulk'`
+     */
+    priority?: Priority;
+}
+
+/** Whether vectors of `embedder` may go into, and be compared with, the index in `dir`. */
+export declare function checkIndexStamp(dir: string, embedder: Stampable, options?: IndexCheckOptions): Promise<IndexCheck>;
+
+/** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
+export declare function createProductionFactory(overrides?: FactoryConfig): EmbedderFactory;
+
+/** A factory for an app's own tests: vectors that are hashes of the texts, without a model and without native code. */
+export declare function createTestFactory(overrides?: FactoryConfig): EmbedderFactory;
+
+/** Options of the kind `'custom'`. */
+export declare interface CustomConfig extends IEmbedderConfig {
+    custom?: {
+        /** Makes the vectors. */
+        embed: EmbedFunction;
+        /** Names the vector space in index stamps: change it whenever the vectors change. */
+        fingerprint: string;
+        /** Called by `shutdown` and when a session is replaced. */
+        close?: () => Promise<void>;
+    };
+}
+
+/** An {@link IEmbedder} over a function. */
+export declare class CustomEmbedder extends ManagedEmbedder {
+    constructor(config: CustomConfig);
+}
+
 /** What {@link Embedder.embedDetailed} answers: one entry a text in each list, in the order of the texts. */
 export declare interface DetailedEmbeddings {
     /** One vector a text: views over one buffer. */
@@ -9,6 +46,30 @@ export declare interface DetailedEmbeddings {
     tokenCounts: Uint32Array;
     /** Whether the end of the text was cut off because it has more than `maxTokens` tokens. */
     truncated: boolean[];
+}
+
+/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
+export declare interface DownloadProgressEvent {
+    readonly type: 'download_progress';
+    /** The file, relative to the model's folder. */
+    readonly file: string;
+    /** Bytes of it that are here, those of an earlier attempt included. */
+    readonly loaded: number;
+    /** Bytes in it. */
+    readonly total: number;
+    /** The share of all bytes of all files that is here, from 0 to 1. */
+    readonly overall: number;
+}
+
+/** The files of a hub model are not all in the cache: they are fetched now. */
+export declare interface DownloadStartedEvent {
+    readonly type: 'download_started';
+    /** The model's id on the hub. */
+    readonly model: string;
+    /** How many files are fetched. */
+    readonly files: number;
+    /** Bytes in all of them. */
+    readonly total: number;
 }
 
 /**
@@ -77,6 +138,26 @@ export declare class Embedder {
     close(): Promise<void>;
 }
 
+/** What an embedder tells while it starts and when something happens to it. */
+export declare type EmbedderEvent = StageEvent | ErrorEvent | RestartEvent | FallbackEvent;
+
+/** Makes embedders after one configuration. */
+export declare class EmbedderFactory {
+    /** The configuration. Frozen. */
+    readonly config: FactoryConfig;
+    constructor(config?: FactoryConfig);
+    /** What is wrong with the configuration, in words. Looks at nothing but the configuration itself. */
+    validateConfig(): {
+        valid: boolean;
+        errors: string[];
+    };
+    /** An embedder, not initialized yet. Throws `ERR_EMBED_INVALID_ARGUMENT` when the configuration is wrong. */
+    create(): ManagedEmbedder | FallbackEmbedder;
+}
+
+/** What makes the vectors: this process, an HTTP server, a function of the host's, or a hash for tests. */
+export declare type EmbedderKind = 'native' | 'sidecar' | 'ollama' | 'custom' | 'test';
+
 /** What an embedder has done since it was loaded and what it costs. */
 export declare interface EmbedderStats {
     /** Texts embedded. */
@@ -114,15 +195,20 @@ export declare interface EmbedError extends Error {
  * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used as they are |
  * | `ERR_EMBED_DOWNLOAD` | files could not be fetched from the hub |
  * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids fetching them |
- * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded |
- * | `ERR_EMBED_INFERENCE` | ONNX Runtime refused or failed to run the model |
+ * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded, or there is no server |
+ * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that makes the vectors, failed |
  * | `ERR_EMBED_TOO_LONG` | a text has more tokens than the model reads and `overflow` is `'error'` |
  * | `ERR_EMBED_TIMEOUT` | the call did not finish within `timeoutMs` |
  * | `ERR_EMBED_ABORTED` | the call's `signal` was aborted; `cause` is the signal's reason |
- * | `ERR_EMBED_CLOSED` | the embedder was closed |
+ * | `ERR_EMBED_CLOSED` | the embedder was closed, or is not initialized |
  * | `ERR_EMBED_INTERNAL` | a defect of this package: please report it |
  */
 export declare type EmbedErrorCode = 'ERR_EMBED_INVALID_ARGUMENT' | 'ERR_EMBED_MODEL_NOT_FOUND' | 'ERR_EMBED_MODEL_INVALID' | 'ERR_EMBED_DOWNLOAD' | 'ERR_EMBED_OFFLINE' | 'ERR_EMBED_RUNTIME_NOT_FOUND' | 'ERR_EMBED_INFERENCE' | 'ERR_EMBED_TOO_LONG' | 'ERR_EMBED_TIMEOUT' | 'ERR_EMBED_ABORTED' | 'ERR_EMBED_CLOSED' | 'ERR_EMBED_INTERNAL';
+
+/** A function that makes vectors: one a text, in the order of the texts. */
+export declare type EmbedFunction = (texts: readonly string[], options: {
+    signal: AbortSignal;
+}) => Promise<readonly ArrayLike<number>[]>;
 
 /**
  * Embeds one text with the default model, which the first call loads: see {@link LoadOptions.model}.
@@ -167,6 +253,228 @@ export declare interface EmbedOptions {
     onProgress?: (done: number, total: number) => void;
 }
 
+/** A start that failed, or a session that failed for good. */
+export declare interface ErrorEvent {
+    readonly type: 'stage';
+    readonly stage: 'error';
+    readonly kind: EmbedderKind;
+    readonly message: string;
+    readonly code: EmbedErrorCode;
+    readonly error: EmbedError;
+}
+
+/** The configuration of an {@link EmbedderFactory}: options of every kind that it names. */
+export declare interface FactoryConfig extends InProcessConfig, SidecarConfig, OllamaConfig, CustomConfig, TestConfig {
+    /**
+     * What makes the vectors.
+     * @defaultValue `'native'`
+     */
+    kind?: EmbedderKind;
+    /**
+     * Kinds to try, in this order, when the one before cannot start.
+     * @defaultValue none
+     */
+    fallback?: readonly EmbedderKind[];
+    /**
+     * The folder of the index that the vectors are for: a fallback whose vectors do not go with its stamp is not taken.
+     * @defaultValue none: the host checks the stamp itself
+     */
+    indexDir?: string;
+}
+
+/**
+ * An {@link IEmbedder} that is the first of several that can start. It says when it takes another than the first, and never
+ * changes after that, so that one index gets the vectors of one kind; {@link checkIndexStamp} tells whether an index that
+ * is there already takes them.
+ */
+export declare class FallbackEmbedder implements IEmbedder {
+    #private;
+    /** The kind that was started; the first one before that. */
+    get kind(): EmbedderKind;
+    /** See {@link ManagedEmbedder.lastError}. */
+    get lastError(): EmbedError | undefined;
+    /** See {@link ManagedEmbedder.space}. */
+    get space(): VectorSpace | undefined;
+    /** Starts the first kind that can be started. See {@link ManagedEmbedder.initialize}. */
+    initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean>;
+    embed(texts: readonly string[], options?: CallOptions): Promise<number[][]>;
+    embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
+    embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]>;
+    shouldRestart(): Promise<boolean>;
+    /** A fresh session of the same kind. */
+    restart(): Promise<void>;
+    shutdown(): Promise<void>;
+    getStats(): IEmbedderStats;
+}
+
+/** A kind could not start, or is of another vector space than the index, and the next one is tried. */
+export declare interface FallbackEvent {
+    readonly type: 'fallback';
+    readonly from: EmbedderKind;
+    readonly to: EmbedderKind;
+    readonly error: EmbedError;
+}
+
+/** What a host app holds: something that starts, embeds, can be restarted, and stops. */
+export declare interface IEmbedder {
+    /** Gets ready. Answers whether that worked and never rejects. */
+    initialize(): Promise<boolean>;
+    /** One vector a text, in the order of the texts. No texts give no vectors. */
+    embed(texts: readonly string[]): Promise<number[][]>;
+    /** The same, trying again up to `maxRetries` times what can pass: never what is wrong with the arguments. */
+    embedWithRetry(texts: readonly string[], maxRetries?: number): Promise<number[][]>;
+    /** Whether a limit of the configuration is reached that a restart resets. */
+    shouldRestart(): Promise<boolean>;
+    /** Puts a fresh session in place. Calls under way are answered. */
+    restart(): Promise<void>;
+    /** Answers the calls under way, then frees everything. */
+    shutdown(): Promise<void>;
+    /** How it is doing. */
+    getStats(): IEmbedderStats;
+}
+
+/** Options of every kind of {@link IEmbedder}. Every one may be left out; an unknown name is refused. */
+export declare interface IEmbedderConfig {
+    /**
+     * The model: a folder, an id of the hub, or the name of a model of sentence-transformers. For `'ollama'` the name that
+     * Ollama knows it by, which has no default.
+     * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
+     */
+    modelName?: string;
+    /**
+     * Texts that are handed over at once: from 1 to 4096. Twice as many where all of them are short, of up to 200
+     * characters.
+     * @defaultValue `32`
+     */
+    batchSize?: number;
+    /**
+     * Whether vectors are scaled to length 1.
+     * @defaultValue `true`
+     */
+    normalizeVectors?: boolean;
+    /**
+     * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count.
+     * @defaultValue `30000`
+     */
+    timeout?: number;
+    /**
+     * How often `embedWithRetry` tries again, and `embed` of the kinds that speak HTTP: from 0 to 100.
+     * @defaultValue `2`
+     */
+    retries?: number;
+    /**
+     * The pause before each further try, in milliseconds: from 0 to 60,000.
+     * @defaultValue `1000`
+     */
+    retryDelay?: number;
+    /**
+     * Whether `initialize` loads the model. With `false` the first call of `embed` does.
+     * @defaultValue `true`
+     */
+    autoStart?: boolean;
+    /**
+     * Whether a session that has failed is replaced and the call made again, up to three times without a success between.
+     * @defaultValue `true`
+     */
+    autoRestart?: boolean;
+    /**
+     * Answered calls of `embed` after which `shouldRestart` answers true: 1 or more.
+     * @defaultValue `5000`
+     */
+    maxFilesBeforeRestart?: number;
+    /**
+     * Resident memory of the process, in MB, above which `shouldRestart` answers true: 1 or more. Where a restart did not bring
+     * it below, it answers true again only when memory has grown by another quarter. No effect where the model is in another process.
+     * @defaultValue `1500`
+     */
+    maxMemoryMB?: number;
+    /**
+     * How long `shutdown` and `restart` wait for calls under way, in milliseconds: from 0 to 2,147,483,647. After that they
+     * reject with `ERR_EMBED_CLOSED` at a shutdown, and go over to the fresh session at a restart.
+     * @defaultValue `10000`
+     */
+    drainTimeout?: number;
+    /** Called with each event. An exception that it throws is reported as uncaught and disturbs nothing. */
+    onEvent?: (event: EmbedderEvent) => void;
+}
+
+/** What {@link IEmbedder.getStats} answers. */
+export declare interface IEmbedderStats {
+    /** Calls of `embed` that were answered since the session started; a host app makes one or more a file. */
+    filesSinceSpawn: number;
+    /** Whether calls are taken: from an `initialize` that worked to a failure for good or a shutdown. */
+    isReady: boolean;
+    /** Bytes of the process that holds the model; missing where that is another process, which does not tell. */
+    memoryUsage?: {
+        rss: number;
+        heapUsed: number;
+        external: number;
+    };
+}
+
+/** What {@link checkIndexStamp} answers. */
+export declare interface IndexCheck {
+    readonly verdict: IndexVerdict;
+    /** The verdict's reason, for people. */
+    readonly reason: string;
+    /** The stamp that was found, or that `.db-version` stands for. */
+    readonly stamp?: IndexStamp;
+    /** The integer in `.db-version`; `null` without one. */
+    readonly dbVersion: number | null;
+}
+
+/** Options of {@link checkIndexStamp}. */
+export declare interface IndexCheckOptions {
+    /**
+     * What an index without a stamp was made with, by the integer in `.db-version`. What is left out counts as not known,
+     * except `normalize`, which then is true, and `precision` of a sidecar, which then is fp32.
+     */
+    legacy?: Readonly<Record<number, LegacySpace>>;
+}
+
+/** What an index was made with. */
+export declare interface IndexStamp extends VectorSpace {
+    /** The integer in `.db-version` when the stamp was written; `null` without one. */
+    readonly dbVersion: number | null;
+    /** When the stamp was written: ISO 8601. */
+    readonly writtenAt: string;
+}
+
+/**
+ * How the vectors of an embedder and those of an index go together.
+ *
+ * | verdict | meaning | what to do |
+ * |---|---|---|
+ * | `match` | the same vector space | go on |
+ * | `compatible` | the same model in the same precision, made by another program or without a name for its weights | go on, and write the stamp |
+ * | `missing` | nothing tells what the index was made with | write the stamp if the index is empty, else re-index |
+ * | `reindex` | another vector space | re-index |
+ */
+export declare type IndexVerdict = 'match' | 'missing' | 'compatible' | 'reindex';
+
+/** Options of the kind `'native'`. */
+export declare interface InProcessConfig extends IEmbedderConfig {
+    /** Further options of {@link Embedder.load}. */
+    load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'>;
+}
+
+/**
+ * An {@link IEmbedder} over an {@link Embedder} in this process.
+ *
+ * @example
+ * ```ts
+ * const embedder = new InProcessEmbedder({ modelName: './models/all-MiniLM-L6-v2' });
+ * if (!(await embedder.initialize())) throw embedder.lastError;
+ * const vectors = await embedder.embed(['a cat', 'a dog']);
+ * await embedder.shutdown();
+ * ```
+ */
+export declare class InProcessEmbedder extends ManagedEmbedder {
+    constructor(config?: InProcessConfig);
+    /** The loaded model, for what {@link IEmbedder} does not have, such as counting tokens. A restart replaces it. */
+    get embedder(): Embedder | undefined;
+}
+
 /** How one lane is doing. Speeds are those of the last minute. */
 export declare interface LaneStats {
     /** Texts that wait. */
@@ -181,17 +489,15 @@ export declare interface LaneStats {
     textsPerSecond: number;
 }
 
-/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
-export declare interface LoadEvent {
-    /** What happened: `model_loaded` once, when the model is ready. */
-    readonly type: 'model_loaded';
-    /** The model as {@link LoadOptions.model} named it. */
-    readonly model: string;
-    /** Numbers in a vector. */
-    readonly dimension: number;
-    /** How long the load took, in milliseconds. */
-    readonly loadTimeMs: number;
-}
+/** What an integer in `.db-version` stands for. */
+export declare type LegacySpace = Partial<VectorSpace> & Pick<VectorSpace, 'kind' | 'model'>;
+
+/**
+ * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
+ * times, `model_cached`, `preparing`, `warning`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
+ * you do not know.
+ */
+export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | WarningEvent | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export declare interface LoadOptions {
@@ -207,8 +513,9 @@ export declare interface LoadOptions {
      */
     revision?: string;
     /**
-     * The numbers to compute in. `'int8'` is smaller and faster and changes the vectors a little.
-     * @defaultValue `'fp32'`
+     * The numbers that the weights are kept and multiplied in. `'int8'` is made from the published weights on this machine at
+     * the first load, so it needs `prepare`; a folder that `sentence-embedder prepare --out` wrote has it already.
+     * @defaultValue the folder's own, which is `'fp32'` unless it was prepared otherwise
      */
     precision?: Precision;
     /**
@@ -217,19 +524,29 @@ export declare interface LoadOptions {
      */
     modelFile?: string;
     /**
-     * Where downloaded and prepared models are kept: a folder, created when needed.
-     * @defaultValue the user's cache folder of the operating system
+     * Where fetched and prepared models are kept: a folder, created when needed. Its layout is that of the Python package
+     * huggingface_hub, with which it can be shared.
+     * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
      */
     cacheDir?: string;
     /**
      * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
-     * No effect on a folder, which never touches it.
-     * @defaultValue `false`
+     * No effect on a folder, which never touches it, nor on a model whose files are all in the cache.
+     * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
      */
     offline?: boolean;
     /**
-     * Whether to keep a copy of the model that is optimised for this CPU in `cacheDir`, so that the next load is fast and
-     * the weights are shared between processes.
+     * Whether to read every file and compare its hash before the model is used: with that of the cache for a model of the
+     * hub, with the manifest that `sentence-embedder pull --out` writes for a folder, which must have one. A file that differs
+     * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
+     * @defaultValue `false`: files are verified when they are fetched
+     */
+    verify?: boolean;
+    /**
+     * Whether to keep a copy of the model that loads faster, made at the first load, and to load that from then on. The copy is
+     * for this processor and this version of ONNX Runtime, is read and compared with its hashes at each load, and is made again
+     * when it or the model was changed. It is in `cacheDir` under `prepared`, else in this user's folder for caches. When it
+     * cannot be made, a `warning` is told and the model is loaded as it is.
      * @defaultValue `true`
      */
     prepare?: boolean;
@@ -264,6 +581,50 @@ export declare interface LoadOptions {
     signal?: AbortSignal;
 }
 
+/**
+ * An {@link IEmbedder} with the habits that host apps rely on. What makes the vectors is a session, which subclasses
+ * start; it is replaced by {@link ManagedEmbedder.restart}, and when it has failed.
+ */
+export declare abstract class ManagedEmbedder implements IEmbedder {
+    #private;
+    /** What makes the vectors. */
+    readonly kind: EmbedderKind;
+    /** What went wrong last at a start or with a session; nothing after a start that worked. */
+    get lastError(): EmbedError | undefined;
+    /** What decides the vectors, for index stamps; nothing before a session has started. */
+    get space(): VectorSpace | undefined;
+    /**
+     * Starts the session. Answers false when that fails, and keeps the reason as `lastError`. Calling it again while it
+     * runs, or when all is well, changes nothing; after a failure or a shutdown it starts afresh.
+     *
+     * @param options - `signal` cancels the start, which then answers false.
+     */
+    initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean>;
+    /** One vector a text, in the order of the texts, as plain arrays. */
+    embed(texts: readonly string[], options?: CallOptions): Promise<number[][]>;
+    /** The same, trying each batch again up to `maxRetries` times, by default `retries` of the configuration. */
+    embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]>;
+    /** The same as {@link ManagedEmbedder.embed} without the copies that plain arrays take. */
+    embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
+    /** Whether `maxFilesBeforeRestart` or `maxMemoryMB` is reached. False without a session. */
+    shouldRestart(): Promise<boolean>;
+    /**
+     * Puts a fresh session in place of the old one, which answers its calls first. Without one it starts as `initialize`
+     * does. Rejects when the start fails; the old session then stays, unless the two cannot be there at once.
+     */
+    restart(): Promise<void>;
+    /** Takes no more calls, waits for those under way up to `drainTimeout`, and frees everything. Never rejects. */
+    shutdown(): Promise<void>;
+    getStats(): IEmbedderStats;
+}
+
+/** Every file of a hub model is in the cache, fetched now or before. */
+export declare interface ModelCachedEvent {
+    readonly type: 'model_cached';
+    /** The model's id on the hub. */
+    readonly model: string;
+}
+
 /** What a loaded embedder is: everything that decides its vectors. */
 export declare interface ModelInfo {
     /** The model's id on the hub where its files tell it, else the name of its folder. */
@@ -286,12 +647,43 @@ export declare interface ModelInfo {
     readonly precision: Precision;
     /** Threads that compute. */
     readonly threads: number;
+    /**
+     * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
+     * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
+     */
+    readonly fingerprint: string;
     /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
     readonly sources: {
         readonly maxTokens: string;
         readonly pooling: string;
         readonly normalize: string;
     };
+}
+
+/** The model is ready. */
+export declare interface ModelLoadedEvent {
+    readonly type: 'model_loaded';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+    /** Numbers in a vector. */
+    readonly dimension: number;
+    /** How long the load took, in milliseconds. */
+    readonly loadTimeMs: number;
+    /** Whether nothing had to be fetched. */
+    readonly fromCache: boolean;
+}
+
+/** Options of the kind `'ollama'`. */
+export declare interface OllamaConfig extends IEmbedderConfig {
+    ollama?: ServerOptions & {
+        /** The name that Ollama knows the model by, such as `'bge-m3'`; default: `modelName`. */
+        model?: string;
+    };
+}
+
+/** An {@link IEmbedder} over Ollama. */
+export declare class OllamaEmbedder extends ManagedEmbedder {
+    constructor(config?: OllamaConfig);
 }
 
 /**
@@ -303,9 +695,130 @@ export declare type Pooling = 'mean' | 'cls' | 'max';
 /** The numbers in which the model's weights are stored and multiplied. */
 export declare type Precision = 'fp32' | 'int8';
 
+/** A copy of the model that loads faster is made, once. */
+export declare interface PreparingEvent {
+    readonly type: 'preparing';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+}
+
 /**
  * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.
  */
 export declare type Priority = 'interactive' | 'bulk';
+
+/** The stamp in an index's folder; nothing where there is none, or where the file is something else. */
+export declare function readIndexStamp(dir: string): Promise<IndexStamp | undefined>;
+
+/** A session is about to be replaced. */
+export declare interface RestartEvent {
+    readonly type: 'restart';
+    readonly kind: EmbedderKind;
+    /** Whether the host asked for it or the session failed. */
+    readonly reason: 'requested' | 'failure';
+    /** Which of the three attempts this is; 1 if it was asked for. */
+    readonly attempt: number;
+    /** Why it failed. */
+    readonly error?: EmbedError;
+}
+
+/** Where a server is, and how it gets ready. */
+export declare interface ServerOptions {
+    /** The server's address, without a path. */
+    url?: string;
+    /**
+     * How long the server may take to be ready, in milliseconds.
+     * @defaultValue `120000`
+     */
+    startTimeout?: number;
+}
+
+/** Options of the kind `'sidecar'`: the HTTP server that this package replaces. */
+export declare interface SidecarConfig extends IEmbedderConfig {
+    sidecar?: ServerOptions & {
+        /**
+         * How token embeddings become one vector.
+         * @defaultValue `'mean'`
+         */
+        pooling?: Pooling;
+        /**
+         * The program that is the server, if this process is to start it: started unless one answers already, stopped by
+         * `shutdown`.
+         */
+        command?: {
+            file: string;
+            args?: readonly string[];
+            cwd?: string;
+            env?: Readonly<Record<string, string | undefined>>;
+        };
+    };
+}
+
+/** An {@link IEmbedder} over the sidecar: one request at a time, as its own client did. */
+export declare class SidecarEmbedder extends ManagedEmbedder {
+    constructor(config?: SidecarConfig);
+}
+
+/** A step of a start. */
+export declare interface StageEvent {
+    readonly type: 'stage';
+    readonly stage: Exclude<StartupStage, 'error'>;
+    readonly kind: EmbedderKind;
+    /** The step in words. */
+    readonly message: string;
+    /** How much of this step is done, from 0 to 1, where it is known. */
+    readonly progress?: number;
+}
+
+/** What an embedder has to be for a stamp: an {@link Embedder}, or an {@link IEmbedder} of this package that has started. */
+export declare type Stampable = Embedder | {
+    readonly space: VectorSpace | undefined;
+};
+
+/** Steps from `initialize` to an answer, in this order; those that are not needed are left out. */
+export declare type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
+
+/** Options of the kind `'test'`. */
+export declare interface TestConfig extends IEmbedderConfig {
+    /**
+     * Numbers in a vector: from 1 to 65,536.
+     * @defaultValue `768`
+     */
+    dimension?: number;
+}
+
+/** What decides the vectors of an embedder, as far as it is known: what index stamps say and compare. */
+export declare interface VectorSpace {
+    readonly kind: EmbedderKind;
+    /** The model's id or name. */
+    readonly model: string;
+    /** The commit of a model from the hub; `null` where it is not known. */
+    readonly revision: string | null;
+    /** Numbers in a vector. */
+    readonly dimension: number;
+    /** Tokens that are read of a text; `null` where it is not known. */
+    readonly maxTokens: number | null;
+    /** How token embeddings become one vector; `null` where it is not known. */
+    readonly pooling: string | null;
+    /** Whether vectors have length 1. */
+    readonly normalize: boolean;
+    /** The numbers that the model computes in; `null` where it is not known. */
+    readonly precision: Precision | null;
+    /** Names the space exactly; `null` where nothing does. */
+    readonly fingerprint: string | null;
+}
+
+/** Something did not work that the load can do without. */
+export declare interface WarningEvent {
+    readonly type: 'warning';
+    /** What, why, and what is done instead. */
+    readonly message: string;
+}
+
+/**
+ * Writes the stamp of what `embedder` makes into an index's folder, which is made if it is not there. Whoever reads
+ * meanwhile sees the old stamp or the new one.
+ */
+export declare function writeIndexStamp(dir: string, embedder: Stampable): Promise<IndexStamp>;
 
 export { }

@@ -87,6 +87,11 @@ describe('a process', () => {
     expect(runScript(load + script)).toEqual({ status: 7, signal: null, stdout: '', stderr: '' });
   });
 
+  test.each([0, 1, 2, 4, 8, 12, 16, 24, 32, 48])('that exits %d ms into a load ends with its own code', (delay) => {
+    const script = `load().catch(() => {}); setTimeout(() => process.exit(7), ${String(delay)})`;
+    expect(runScript(load + script)).toEqual({ status: 7, signal: null, stdout: '', stderr: '' });
+  });
+
   test('that has one signal for many calls is not warned of a leak', () => {
     const script = `load().then(async (e) => {
       const { signal } = new AbortController();

@@ -115,7 +115,9 @@ test('a platform that no package exists for', () => {
 
 test('importing the package never fails', () => {
   const { app } = install();
-  expect(runScript(`console.log(Object.keys(require('sentence-embedder')).length)`, { cwd: app }).stdout).toBe('3\n');
+  expect(runScript(`console.log(typeof require('sentence-embedder').Embedder)`, { cwd: app }).stdout).toBe(
+    'function\n',
+  );
 });
 
 test('a load that failed is tried again', () => {

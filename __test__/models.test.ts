@@ -102,6 +102,7 @@ test('info says what was loaded and where each value came from, and cannot be ch
     normalize: true,
     precision: 'fp32',
     threads: 1,
+    fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     sources: { maxTokens: 'option maxTokens', pooling: 'option pooling', normalize: 'modules.json' },
   });
   expect(Object.isFrozen(embedder.info) && Object.isFrozen(embedder.info.sources)).toBe(true);
@@ -112,6 +113,8 @@ test('onProgress of a load is told when the model is ready', async () => {
   const events: LoadEvent[] = [];
   const model = modelFolder('bert');
   const embedder = await Embedder.load({ model, onProgress: (event) => events.push(event) });
-  expect(events).toEqual([{ type: 'model_loaded', model, dimension: 32, loadTimeMs: expect.any(Number) as number }]);
+  expect(events).toEqual([
+    { type: 'model_loaded', model, dimension: 32, loadTimeMs: expect.any(Number) as number, fromCache: true },
+  ]);
   await embedder.close();
 });

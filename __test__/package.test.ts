@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as face from 'sentence-embedder';
+import * as testing from 'sentence-embedder/testing';
 import { temporaryFolder } from './support/fixtures';
 import { ROOT, runNode, runScript } from './support/processes';
 
@@ -13,17 +14,39 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
 };
 
 test('exactly the public names', () => {
-  expect(Object.keys(face).sort()).toEqual(['Embedder', 'embedBatch', 'embedOne']);
+  expect(Object.keys(face).sort()).toEqual([
+    'CustomEmbedder',
+    'Embedder',
+    'EmbedderFactory',
+    'FallbackEmbedder',
+    'InProcessEmbedder',
+    'ManagedEmbedder',
+    'OllamaEmbedder',
+    'SidecarEmbedder',
+    'checkIndexStamp',
+    'createProductionFactory',
+    'createTestFactory',
+    'embedBatch',
+    'embedOne',
+    'readIndexStamp',
+    'writeIndexStamp',
+  ]);
+  expect(Object.keys(testing).sort()).toEqual(['ManagedEmbedder', 'TestEmbedder', 'describeIEmbedder', 'hashVector']);
 });
 
-test('import gives the same objects as require', () => {
-  const script = `
+test.each(['sentence-embedder', 'sentence-embedder/testing'])(
+  'import of %s gives the same objects as require',
+  (name) => {
+    const script = `
     import { createRequire } from 'node:module';
-    import * as imported from 'sentence-embedder';
-    const required = createRequire(${JSON.stringify(join(ROOT, 'x.js'))})('sentence-embedder');
-    for (const name of Object.keys(required).sort()) console.log(name, imported[name] === required[name]);`;
-  expect(runScript(script, { module: true }).stdout).toBe('Embedder true\nembedBatch true\nembedOne true\n');
-});
+    import * as imported from '${name}';
+    const required = createRequire(${JSON.stringify(join(ROOT, 'x.js'))})('${name}');
+    for (const name of Object.keys(required)) console.log(imported[name] === required[name]);`;
+    expect(runScript(script, { module: true }).stdout).toBe(
+      'true\n'.repeat(Object.keys(name.endsWith('testing') ? testing : face).length),
+    );
+  },
+);
 
 test('nothing runs at installation, and nothing else is installed', () => {
   for (const script of ['preinstall', 'install', 'postinstall']) expect(manifest.scripts).not.toHaveProperty(script);
@@ -37,7 +60,9 @@ test('the crate has the version of the package', () => {
 describe('types', () => {
   const parent = temporaryFolder();
   const use = `
-    import { Embedder, embedBatch, embedOne } from 'sentence-embedder';
+    import { checkIndexStamp, createProductionFactory, Embedder, embedBatch, embedOne, InProcessEmbedder, writeIndexStamp } from 'sentence-embedder';
+    import type { IEmbedder, IndexVerdict } from 'sentence-embedder';
+    import { describeIEmbedder, TestEmbedder } from 'sentence-embedder/testing';
     import type { EmbedError, EmbedErrorCode, EmbedOptions, LoadOptions, ModelInfo } from 'sentence-embedder';
 
     export async function main(): Promise<void> {
@@ -67,6 +92,32 @@ describe('types', () => {
       // @ts-expect-error info cannot be changed
       embedder.info.dimension = 3;
       void [counts, flags, info, p50, all, code];
+    }
+
+    // What a host app declares for itself.
+    interface HostEmbedder {
+      initialize(): Promise<boolean>;
+      embed(texts: string[]): Promise<number[][]>;
+      embedWithRetry(texts: string[], maxRetries?: number): Promise<number[][]>;
+      shouldRestart(): Promise<boolean>;
+      restart(): Promise<void>;
+      shutdown(): Promise<void>;
+      getStats(): { filesSinceSpawn: number; isReady: boolean; memoryUsage?: { rss: number; heapUsed: number; external: number } };
+    }
+    export function dropIn(): HostEmbedder[] {
+      const production = createProductionFactory({
+        modelName: 'm', batchSize: 32, normalizeVectors: true, timeout: 30000, retries: 2, autoStart: true, autoRestart: true,
+        fallback: ['sidecar'], onEvent: (event) => { if (event.type === 'stage' && event.stage === 'error') event.code; },
+      });
+      describeIEmbedder(() => new TestEmbedder({ dimension: 8 }));
+      const own: IEmbedder = new TestEmbedder();
+      return [production.create(), new InProcessEmbedder({ modelName: 'm' }), new TestEmbedder(), own];
+    }
+    export async function stamps(): Promise<IndexVerdict> {
+      await writeIndexStamp('dir', new InProcessEmbedder());
+      // @ts-expect-error no such option
+      new InProcessEmbedder({ modelname: 'm' });
+      return (await checkIndexStamp('dir', await Embedder.load())).verdict;
     }`;
 
   test.each([

@@ -14,7 +14,7 @@ function call(name: string, ...args: unknown[]): unknown {
   const program = `import(${JSON.stringify(file)})
     .then((threads) => threads.${name}(...${JSON.stringify(args)}))
     .then((answer) => console.log(JSON.stringify(answer)));`;
-  const { stdout, ...ending } = runNode(['--eval', program], { timeout: 230_000 });
+  const { stdout, ...ending } = runNode(['--eval', program], { timeoutMs: 230_000 });
   expect(ending).toEqual({ status: 0, signal: null, stderr: '' });
   return JSON.parse(stdout);
 }

@@ -54,7 +54,7 @@ const listeners = new WeakMap<AbortSignal, { cancels: Set<() => void>; onAbort: 
  * Calls `cancel` when the signal is aborted, until the function that is returned is called. All calls with one signal
  * share one listener, because Node warns of a leak when there are more than ten.
  */
-function listen(signal: AbortSignal, cancel: () => void): () => void {
+export function listen(signal: AbortSignal, cancel: () => void): () => void {
   const { cancels, onAbort } = listeners.get(signal) ?? startListening(signal);
   cancels.add(cancel);
   return () => {
@@ -77,7 +77,7 @@ function startListening(signal: AbortSignal): { cancels: Set<() => void>; onAbor
 }
 
 /** The signal among the options, if it can be used as one: the native side refuses the call if it cannot. */
-function signalOf(options: unknown): AbortSignal | undefined {
+export function signalOf(options: unknown): AbortSignal | undefined {
   if (typeof options !== 'object' || options === null || !('signal' in options)) return undefined;
   const { signal } = options;
   const usable =

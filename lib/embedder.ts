@@ -101,7 +101,14 @@ export class Embedder {
   }
 
   async #embed(texts: unknown, options: unknown, defaults: CallDefaults): Promise<NativeEmbeddings> {
-    return settle(options, () => this.#native.embed(texts, options, defaults));
+    const progress = watchProgress(options);
+    try {
+      const embedded = await settle(options, () => this.#native.embed(texts, progress.options, defaults));
+      progress.finish(embedded.tokenCounts.length);
+      return embedded;
+    } finally {
+      progress.end();
+    }
   }
 }
 
@@ -136,4 +143,28 @@ function counts({ buffer, byteOffset, length }: Uint32Array): Uint32Array {
 function onEventOf(options: LoadOptions | undefined): ((event: LoadEvent) => void) | undefined {
   const onProgress: unknown = typeof options === 'object' ? (options as LoadOptions | null)?.onProgress : undefined;
   return typeof onProgress === 'function' ? (onProgress as (event: LoadEvent) => void) : undefined;
+}
+
+/**
+ * The options with an `onProgress` that is silent once the call is settled: reports and the result come to this thread
+ * on different ways, so that a report may be the later one. `finish` makes the last report.
+ */
+function watchProgress(options: unknown): { options: unknown; finish: (total: number) => void; end: () => void } {
+  const onProgress: unknown = typeof options === 'object' ? (options as EmbedOptions | null)?.onProgress : undefined;
+  if (typeof onProgress !== 'function') return { options, finish: () => undefined, end: () => undefined };
+  let settled = false;
+  const report = (done: number, total: number): void => {
+    if (!settled) (onProgress as (done: number, total: number) => void)(done, total);
+  };
+  return {
+    options: { ...(options as EmbedOptions), onProgress: report },
+    finish: (total) => {
+      if (total > 0) queueMicrotask(report.bind(null, total, total));
+    },
+    end: () => {
+      queueMicrotask(() => {
+        settled = true;
+      });
+    },
+  };
 }

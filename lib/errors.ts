@@ -13,6 +13,11 @@ export function abortedError(signal: AbortSignal): EmbedError {
   return embedError('ERR_EMBED_ABORTED', 'The call was aborted by its signal', { cause: signal.reason });
 }
 
+/** Throws the error of an aborted call. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw abortedError(signal);
+}
+
 /**
  * An error of the native side as one of this side: with a stack that leads to the caller, and an instance of the same
  * `Error` as the caller's, which in jest and in `node:vm` the native one is not. Anything else is left as it is.

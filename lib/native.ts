@@ -33,6 +33,70 @@ export interface NativeEmbedder {
   close(): Promise<void>;
 }
 
+/** What `pull` brought. */
+export interface PulledModel {
+  readonly model: string;
+  readonly revision: string;
+  /** The folder with the files. */
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** Whether nothing had to be fetched. */
+  readonly fromCache: boolean;
+}
+
+/** One model in the cache. */
+export interface CachedModel {
+  readonly model: string;
+  readonly path: string;
+  readonly bytes: number;
+  /** The commits that are there. */
+  readonly revisions: readonly string[];
+  /** Whether a download was cut and can be resumed. */
+  readonly partial: boolean;
+}
+
+/** Facts of this machine, without a token or a password. */
+export interface SystemReport {
+  readonly version: string;
+  readonly platform: string;
+  /** Instructions of the processor that matter for speed. */
+  readonly features: readonly string[];
+  readonly cores: number;
+  /** Threads that are used by default. */
+  readonly threads: number;
+  readonly defaultModel: string;
+  readonly runtime: {
+    readonly wanted: string;
+    readonly library: string | null;
+    readonly loaded: boolean;
+    readonly problem: string | null;
+    readonly telemetryOff: boolean;
+  };
+  readonly store:
+    | { readonly problem: string }
+    | {
+        readonly problem?: never;
+        readonly cache: string;
+        readonly exists: boolean;
+        readonly writable: boolean;
+        readonly freeBytes: number | null;
+        readonly endpoint: string;
+        readonly token: boolean;
+        readonly offline: boolean;
+      };
+  readonly proxies: Readonly<Record<string, string>>;
+}
+
+/** A copy of a model in another precision. */
+export interface PreparedModel {
+  readonly model: string;
+  readonly precision: string;
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   readonly NativeEmbedder: {
@@ -40,6 +104,11 @@ export interface NativeAddon {
   };
   /** Ends all work of this JavaScript thread and waits for it. */
   endEnvironment(): void;
+  pullModel(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<PulledModel>;
+  prepareModel(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<PreparedModel>;
+  cachedModels(cacheDir?: string): CachedModel[];
+  removeModel(model: string, cacheDir?: string): number;
+  systemReport(cacheDir?: string): SystemReport;
 }
 
 let addon: NativeAddon | undefined;

@@ -10,12 +10,12 @@
  * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used as they are |
  * | `ERR_EMBED_DOWNLOAD` | files could not be fetched from the hub |
  * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids fetching them |
- * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded |
- * | `ERR_EMBED_INFERENCE` | ONNX Runtime refused or failed to run the model |
+ * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded, or there is no server |
+ * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that makes the vectors, failed |
  * | `ERR_EMBED_TOO_LONG` | a text has more tokens than the model reads and `overflow` is `'error'` |
  * | `ERR_EMBED_TIMEOUT` | the call did not finish within `timeoutMs` |
  * | `ERR_EMBED_ABORTED` | the call's `signal` was aborted; `cause` is the signal's reason |
- * | `ERR_EMBED_CLOSED` | the embedder was closed |
+ * | `ERR_EMBED_CLOSED` | the embedder was closed, or is not initialized |
  * | `ERR_EMBED_INTERNAL` | a defect of this package: please report it |
  */
 export type EmbedErrorCode =
@@ -54,9 +54,53 @@ export type Precision = 'fp32' | 'int8';
  */
 export type Priority = 'interactive' | 'bulk';
 
-/** One step of {@link Embedder.load}, as `onProgress` is told. More kinds may be added: ignore those you do not know. */
-export interface LoadEvent {
-  /** What happened: `model_loaded` once, when the model is ready. */
+/** The files of a hub model are not all in the cache: they are fetched now. */
+export interface DownloadStartedEvent {
+  readonly type: 'download_started';
+  /** The model's id on the hub. */
+  readonly model: string;
+  /** How many files are fetched. */
+  readonly files: number;
+  /** Bytes in all of them. */
+  readonly total: number;
+}
+
+/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
+export interface DownloadProgressEvent {
+  readonly type: 'download_progress';
+  /** The file, relative to the model's folder. */
+  readonly file: string;
+  /** Bytes of it that are here, those of an earlier attempt included. */
+  readonly loaded: number;
+  /** Bytes in it. */
+  readonly total: number;
+  /** The share of all bytes of all files that is here, from 0 to 1. */
+  readonly overall: number;
+}
+
+/** Every file of a hub model is in the cache, fetched now or before. */
+export interface ModelCachedEvent {
+  readonly type: 'model_cached';
+  /** The model's id on the hub. */
+  readonly model: string;
+}
+
+/** A copy of the model that loads faster is made, once. */
+export interface PreparingEvent {
+  readonly type: 'preparing';
+  /** The model as {@link LoadOptions.model} named it. */
+  readonly model: string;
+}
+
+/** Something did not work that the load can do without. */
+export interface WarningEvent {
+  readonly type: 'warning';
+  /** What, why, and what is done instead. */
+  readonly message: string;
+}
+
+/** The model is ready. */
+export interface ModelLoadedEvent {
   readonly type: 'model_loaded';
   /** The model as {@link LoadOptions.model} named it. */
   readonly model: string;
@@ -64,7 +108,17 @@ export interface LoadEvent {
   readonly dimension: number;
   /** How long the load took, in milliseconds. */
   readonly loadTimeMs: number;
+  /** Whether nothing had to be fetched. */
+  readonly fromCache: boolean;
 }
+
+/**
+ * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
+ * times, `model_cached`, `preparing`, `warning`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
+ * you do not know.
+ */
+export type LoadEvent =
+  DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | WarningEvent | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export interface LoadOptions {
@@ -80,8 +134,9 @@ export interface LoadOptions {
    */
   revision?: string;
   /**
-   * The numbers to compute in. `'int8'` is smaller and faster and changes the vectors a little.
-   * @defaultValue `'fp32'`
+   * The numbers that the weights are kept and multiplied in. `'int8'` is made from the published weights on this machine at
+   * the first load, so it needs `prepare`; a folder that `sentence-embedder prepare --out` wrote has it already.
+   * @defaultValue the folder's own, which is `'fp32'` unless it was prepared otherwise
    */
   precision?: Precision;
   /**
@@ -90,19 +145,29 @@ export interface LoadOptions {
    */
   modelFile?: string;
   /**
-   * Where downloaded and prepared models are kept: a folder, created when needed.
-   * @defaultValue the user's cache folder of the operating system
+   * Where fetched and prepared models are kept: a folder, created when needed. Its layout is that of the Python package
+   * huggingface_hub, with which it can be shared.
+   * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
    */
   cacheDir?: string;
   /**
    * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
-   * No effect on a folder, which never touches it.
-   * @defaultValue `false`
+   * No effect on a folder, which never touches it, nor on a model whose files are all in the cache.
+   * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
    */
   offline?: boolean;
   /**
-   * Whether to keep a copy of the model that is optimised for this CPU in `cacheDir`, so that the next load is fast and
-   * the weights are shared between processes.
+   * Whether to read every file and compare its hash before the model is used: with that of the cache for a model of the
+   * hub, with the manifest that `sentence-embedder pull --out` writes for a folder, which must have one. A file that differs
+   * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
+   * @defaultValue `false`: files are verified when they are fetched
+   */
+  verify?: boolean;
+  /**
+   * Whether to keep a copy of the model that loads faster, made at the first load, and to load that from then on. The copy is
+   * for this processor and this version of ONNX Runtime, is read and compared with its hashes at each load, and is made again
+   * when it or the model was changed. It is in `cacheDir` under `prepared`, else in this user's folder for caches. When it
+   * cannot be made, a `warning` is told and the model is loaded as it is.
    * @defaultValue `true`
    */
   prepare?: boolean;
@@ -202,6 +267,11 @@ export interface ModelInfo {
   readonly precision: Precision;
   /** Threads that compute. */
   readonly threads: number;
+  /**
+   * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
+   * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
+   */
+  readonly fingerprint: string;
   /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
   readonly sources: {
     readonly maxTokens: string;

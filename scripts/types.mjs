@@ -1,5 +1,5 @@
-// Rolls the declarations of lib/ up into index.d.ts: node scripts/types.mjs [--check]
-// With --check nothing is written: it fails if the committed file is not what the sources give.
+// Rolls the declarations of lib/ up into index.d.ts and testing.d.ts: node scripts/types.mjs [--check]
+// With --check nothing is written: it fails if a committed file is not what the sources give.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,13 +13,19 @@ const { values } = parseArgs({ options: { check: { type: 'boolean', default: fal
 
 rmSync(join(CACHE, 'types'), { recursive: true, force: true });
 runTool('typescript', 'tsc', ['--project', 'tsconfig.build.json', '--emitDeclarationOnly']);
-runTool('@microsoft/api-extractor', 'api-extractor', ['run', '--local'], { quiet: true });
+const rollups = /** @type {const} */ ([
+  ['index.d.ts', 'api-extractor.json'],
+  ['testing.d.ts', 'api-extractor.testing.json'],
+]);
+for (const [name, config] of rollups) {
+  runTool('@microsoft/api-extractor', 'api-extractor', ['run', '--local', '--config', config], { quiet: true });
 
-const made = HEADER + readFileSync(join(CACHE, 'types', 'index.d.ts'), 'utf8').replaceAll('\r\n', '\n');
-const committed = join(ROOT, 'index.d.ts');
-if (!values.check) {
-  writeFileSync(committed, made);
-} else if (readFileSync(committed, 'utf8').replaceAll('\r\n', '\n') !== made) {
-  console.error('index.d.ts is not what lib/ gives: run "npm run build:types" and commit it.');
-  process.exit(1);
+  const made = HEADER + readFileSync(join(CACHE, 'types', name), 'utf8').replaceAll('\r\n', '\n');
+  const committed = join(ROOT, name);
+  if (!values.check) {
+    writeFileSync(committed, made);
+  } else if (readFileSync(committed, 'utf8').replaceAll('\r\n', '\n') !== made) {
+    console.error(`${name} is not what lib/ gives: run "npm run build:types" and commit it.`);
+    process.exit(1);
+  }
 }

@@ -37,6 +37,9 @@ pub const MAX_OVERTAKES: u32 = 8;
 /// Shortest time between two progress reports of a call: 20 a second.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Prepared copies that are kept; the longest unused one makes room for a new one.
+pub const PREPARED_COPIES: usize = 4;
+
 /// How the weights are kept and multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
@@ -141,14 +144,17 @@ pub struct EmbedderConfig {
     pub model: String,
     /// A branch, tag or commit of a hub model. No effect on a folder.
     pub revision: Option<String>,
-    /// Precision of weights and products. Default: fp32.
-    pub precision: Precision,
+    /// Precision of weights and products. Default: the folder's own, which is fp32 unless it was prepared otherwise.
+    pub precision: Option<Precision>,
     /// The ONNX file, relative to the model's folder. Default: `onnx/model.onnx`, then `model.onnx`.
     pub model_file: Option<String>,
     /// Where fetched and prepared models are kept. Default: the hub cache of this user.
     pub cache_dir: Option<PathBuf>,
     /// Never open a socket. Default: as `HF_HUB_OFFLINE` says. No effect on a folder.
     pub offline: Option<bool>,
+    /// Read every file and compare its hash before the model is used: with the cache's for a hub model, with the
+    /// manifest that `pull --out` writes for a folder. Default: false; files are verified when they are fetched.
+    pub verify: bool,
     /// Keep an optimised copy of the model in the cache and load that. Default: true.
     pub prepare: bool,
     /// Threads that run the model, in all. Default: [`default_threads`].
@@ -166,10 +172,11 @@ impl Default for EmbedderConfig {
         Self {
             model: DEFAULT_MODEL.to_owned(),
             revision: None,
-            precision: Precision::default(),
+            precision: None,
             model_file: None,
             cache_dir: None,
             offline: None,
+            verify: false,
             prepare: true,
             threads: default_threads(),
             max_tokens: None,

@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod error;
+pub mod kernels;
 pub mod model;
 mod node;
+pub mod operators;
 pub mod pipeline;
 pub mod runtime;

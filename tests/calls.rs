@@ -239,10 +239,9 @@ fn closing_rejects_what_is_not_answered_and_everything_later() {
     for (_, receiver) in &calls {
         assert_eq!(answer(receiver).unwrap_err().kind(), ErrorKind::Closed);
     }
-    assert_eq!(
-        embed(&embedder, &["late".to_owned()]).unwrap_err().kind(),
-        ErrorKind::Closed
-    );
+    for late in [vec!["late".to_owned()], vec![]] {
+        assert_eq!(embed(&embedder, &late).unwrap_err().kind(), ErrorKind::Closed);
+    }
 }
 
 #[test]

@@ -145,6 +145,12 @@ describe('an app that npm installed', () => {
     expect(await node(app(), join('out', 'bundle.cjs'))).toMatchObject(RUNS);
   });
 
+  test('has the command line', async () => {
+    const outcome = await node(app(), join('node_modules', 'sentence-embedder', 'dist', 'cli.js'), '--help');
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    expect(outcome.stdout).toContain('sentence-embedder');
+  });
+
   test('still runs after it was copied elsewhere', async () => {
     const copy = join(parent, 'a folder', 'mit Umlauten äöü 日本');
     cpSync(join(app(), 'node_modules', 'sentence-embedder'), join(copy, 'node_modules', 'sentence-embedder'), {

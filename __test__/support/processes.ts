@@ -15,14 +15,14 @@ interface Outcome {
 /** Runs `node` with the given arguments and waits for its end. */
 export function runNode(
   args: string[],
-  options: { cwd?: string; input?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
+  options: { cwd?: string; input?: string; env?: NodeJS.ProcessEnv; timeoutMs?: number } = {},
 ): Outcome {
   const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, args, {
     cwd: options.cwd ?? ROOT,
     encoding: 'utf8',
     env: options.env ?? process.env,
     ...(options.input === undefined ? {} : { input: options.input }),
-    timeout: options.timeout ?? 50_000,
+    timeout: options.timeoutMs ?? 150_000,
   });
   if (error) throw error;
   return { status, signal, stdout, stderr };

@@ -19,8 +19,8 @@ pub enum LoadEvent {
         /// Bytes in all of them, those of earlier attempts included.
         total: u64,
     },
-    /// Bytes came in; told at most every [`PROGRESS_INTERVAL`](crate::config::PROGRESS_INTERVAL), and once when a
-    /// file is complete.
+    /// Bytes came in; told when a file is begun and when it is complete, and in between at most every
+    /// [`PROGRESS_INTERVAL`](crate::config::PROGRESS_INTERVAL).
     DownloadProgress {
         /// The file, relative to the model's folder.
         file: String,
@@ -40,6 +40,11 @@ pub enum LoadEvent {
     Preparing {
         /// The model as it was named.
         model: String,
+    },
+    /// Something did not work that the load can do without.
+    Warning {
+        /// What, why, and what is done instead.
+        message: String,
     },
     /// The model is ready.
     ModelLoaded {

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::catalog::{self, KnownModel};
-use crate::config::{EmbedderConfig, Pooling};
+use super::store::manifest;
+use crate::config::{EmbedderConfig, Pooling, Precision};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The source of a pooling that the caller chose.
@@ -63,6 +64,12 @@ pub struct ModelSpec {
     pub prompt: Option<String>,
     /// Rows of the token table, where config.json says it.
     pub vocabulary: Option<usize>,
+    /// The files that were read or will be, other than the ONNX file, relative to the folder.
+    pub description: Vec<String>,
+    /// Precision to load the model in.
+    pub precision: Precision,
+    /// Whether the files have that precision already: a folder that `prepare --out` made.
+    pub is_prepared: bool,
 }
 
 /// Reads the folder at `folder`.
@@ -93,6 +100,7 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             .with_source(cause));
         }
     }
+    let (precision, is_prepared) = resolve_precision(folder, config.precision)?;
     let modules = read_modules(folder)?;
     let transformer = modules
         .as_ref()
@@ -128,8 +136,78 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             .unwrap_or(false),
         prompt: sentence_transformers.default_prompt()?,
         vocabulary: hugging_face.vocab_size,
+        description: description(folder, modules.as_ref()),
+        precision,
+        is_prepared,
         folder: folder.to_path_buf(),
     })
+}
+
+/// The files of `folder` that say what a model is and how its texts are tokenised.
+fn description(folder: &Path, modules: Option<&Modules>) -> Vec<String> {
+    let transformer = modules.map_or("", |modules| modules.transformer.as_str());
+    let pooling = modules
+        .and_then(|modules| modules.pooling.as_deref())
+        .unwrap_or("1_Pooling");
+    let of_transformer = [
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    ]
+    .into_iter()
+    .chain(SENTENCE_BERT_CONFIGS)
+    .map(|name| {
+        if transformer.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{transformer}/{name}")
+        }
+    });
+    let mut files: Vec<_> = [
+        "modules.json",
+        "config_sentence_transformers.json",
+        "tokenizer.json",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([format!("{pooling}/config.json")])
+    .chain(of_transformer)
+    .filter(|name| folder.join(name).is_file())
+    .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// The precision that the folder's manifest states, else the one that is asked for, and whether the folder has it.
+fn resolve_precision(folder: &Path, asked: Option<Precision>) -> Result<(Precision, bool)> {
+    let stated = manifest::read(folder)?.and_then(|manifest| manifest.precision);
+    let Some(stated) = stated else {
+        return Ok((asked.unwrap_or_default(), false));
+    };
+    let known = Precision::ALL
+        .into_iter()
+        .find(|precision| precision.name() == stated);
+    match (known, asked) {
+        (Some(known), None) => Ok((known, true)),
+        (Some(known), Some(asked)) if known == asked => Ok((known, true)),
+        (_, Some(asked)) => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "Expected '{stated}' or nothing for options.precision, as {} was prepared so, but received '{}'",
+                folder.display(),
+                asked.name(),
+            ),
+        )),
+        (None, None) => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} was prepared in an unknown precision, {stated}",
+                folder.display()
+            ),
+        )),
+    }
 }
 
 /// modules.json: one entry a step of the sentence-transformers pipeline.
@@ -316,18 +394,20 @@ struct SentenceBertConfig {
     do_lower_case: Option<bool>,
 }
 
+/// Names of the Transformer step's own configuration.
+const SENTENCE_BERT_CONFIGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
 /// The Transformer step's own configuration, which older models named after their architecture.
 fn sentence_bert_config(transformer: &Path) -> Result<Option<(SentenceBertConfig, &'static str)>> {
-    let names = [
-        "sentence_bert_config.json",
-        "sentence_roberta_config.json",
-        "sentence_distilbert_config.json",
-        "sentence_camembert_config.json",
-        "sentence_albert_config.json",
-        "sentence_xlm-roberta_config.json",
-        "sentence_xlnet_config.json",
-    ];
-    for name in names {
+    for name in SENTENCE_BERT_CONFIGS {
         if let Some(config) = optional_json(&transformer.join(name))? {
             return Ok(Some((config, name)));
         }

@@ -62,10 +62,13 @@ pub fn load_options(value: Unknown<'_>) -> Checked<EmbedderConfig> {
         match name {
             "model" => config.model = filled_string(value, path)?,
             "revision" => config.revision = Some(filled_string(value, path)?),
-            "precision" => config.precision = word(value, path, Precision::ALL.map(|it| (it.name(), it)))?,
+            "precision" => {
+                config.precision = Some(word(value, path, Precision::ALL.map(|it| (it.name(), it)))?)
+            }
             "modelFile" => config.model_file = Some(filled_string(value, path)?),
             "cacheDir" => config.cache_dir = Some(PathBuf::from(filled_string(value, path)?)),
             "offline" => config.offline = Some(boolean(value, path)?),
+            "verify" => config.verify = boolean(value, path)?,
             "prepare" => config.prepare = boolean(value, path)?,
             "threads" => config.threads = whole_number(value, path, MAX_THREADS)?,
             // The model's own limit is checked when the model is known.
@@ -79,6 +82,37 @@ pub fn load_options(value: Unknown<'_>) -> Checked<EmbedderConfig> {
         Ok(true)
     })?;
     Ok(config)
+}
+
+/// What `pull` is asked for.
+pub struct PullOptions {
+    /// The model, its files and the cache.
+    pub config: EmbedderConfig,
+    /// Where a plain copy goes.
+    pub out: Option<PathBuf>,
+}
+
+/// Options of `pull`, over the core's defaults.
+pub fn pull_options(value: Unknown<'_>) -> Checked<PullOptions> {
+    let mut config = EmbedderConfig::default();
+    let mut out = None;
+    each_option(value, |name, value| {
+        let path = || format!("options.{name}");
+        match name {
+            "model" => config.model = filled_string(value, path)?,
+            "revision" => config.revision = Some(filled_string(value, path)?),
+            "precision" => {
+                config.precision = Some(word(value, path, Precision::ALL.map(|it| (it.name(), it)))?)
+            }
+            "modelFile" => config.model_file = Some(filled_string(value, path)?),
+            "cacheDir" => config.cache_dir = Some(PathBuf::from(filled_string(value, path)?)),
+            "out" => out = Some(PathBuf::from(filled_string(value, path)?)),
+            "signal" => abort_signal(value, path)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(PullOptions { config, out })
 }
 
 /// Options of one call, over the core's defaults and the method's own priority.
@@ -204,7 +238,11 @@ fn abort_signal(value: &Unknown<'_>, path: impl FnOnce() -> String) -> Checked<(
         let object: Object<'_> = unsafe { value.cast()? };
         let aborted: Unknown<'_> = object.get_named_property("aborted")?;
         let listen: Unknown<'_> = object.get_named_property("addEventListener")?;
-        if aborted.get_type()? == ValueType::Boolean && listen.get_type()? == ValueType::Function {
+        let forget: Unknown<'_> = object.get_named_property("removeEventListener")?;
+        if aborted.get_type()? == ValueType::Boolean
+            && listen.get_type()? == ValueType::Function
+            && forget.get_type()? == ValueType::Function
+        {
             return Ok(());
         }
     }

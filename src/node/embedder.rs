@@ -38,11 +38,7 @@ impl NativeEmbedder {
         #[napi(ts_arg_type = "((event: Record<string, unknown>) => void) | undefined")] on_event: Unknown<'_>,
     ) -> napi::Result<Unknown<'static>> {
         let config = arguments::load_options(options).map_err(|refusal| refused(env, refusal))?;
-        let on_event = event_callback(&on_event)?.map(|callback| -> OnEvent {
-            Box::new(move |event| {
-                callback.call(events::to_json(&event), ThreadsafeFunctionCallMode::NonBlocking);
-            })
-        });
+        let on_event = event_sink(&on_event)?;
         let cancel = Cancel::default();
         let watch = Watch::new(on_event, cancel.clone());
         let (promised, promise) = Promised::new(env)?;
@@ -151,11 +147,11 @@ pub struct EmbedDefaults {
     pub single: bool,
 }
 
-fn aborted() -> Error {
+pub(super) fn aborted() -> Error {
     Error::new(ErrorKind::Aborted, "The call was aborted by its signal")
 }
 
-fn refused(env: Env, refusal: Refusal) -> napi::Error {
+pub(super) fn refused(env: Env, refusal: Refusal) -> napi::Error {
     match refusal {
         Refusal::Argument(error) => errors::to_js(env, &error),
         Refusal::Exception(exception) => exception,
@@ -163,7 +159,7 @@ fn refused(env: Env, refusal: Refusal) -> napi::Error {
 }
 
 /// No panic crosses into JavaScript: here it becomes a rejection.
-fn guarded<T>(doing: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn guarded<T>(doing: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
         Err(Error::new(
             ErrorKind::Internal,
@@ -187,7 +183,8 @@ fn embeddings(env: Env, result: Embeddings) -> napi::Result<Unknown<'static>> {
 
 type EventCallback = ThreadsafeFunction<Value, Unknown<'static>, Value, Status, false, true>;
 
-fn event_callback(value: &Unknown<'_>) -> napi::Result<Option<EventCallback>> {
+/// Where the events of a load go: `value`, if it is a function.
+pub(super) fn event_sink(value: &Unknown<'_>) -> napi::Result<Option<OnEvent>> {
     if value.get_type()? != ValueType::Function {
         return Ok(None);
     }
@@ -197,7 +194,11 @@ fn event_callback(value: &Unknown<'_>) -> napi::Result<Option<EventCallback>> {
         .build_threadsafe_function::<Value>()
         .callee_handled::<false>()
         .weak::<true>();
-    builder.build().map(Some)
+    let callback: EventCallback = builder.build()?;
+    Ok(Some(Box::new(move |event| {
+        // A closing queue drops the event: nobody is left who could want it.
+        callback.call(events::to_json(&event), ThreadsafeFunctionCallMode::NonBlocking);
+    })))
 }
 
 /// `options.onProgress`, which was checked to be a function if it is there.
@@ -228,15 +229,15 @@ fn progress_callback(options: &Unknown<'_>) -> napi::Result<Option<Progress>> {
     })))
 }
 
-fn to_js(env: Env, value: &Value) -> napi::Result<Unknown<'static>> {
+pub(super) fn to_js(env: Env, value: &Value) -> napi::Result<Unknown<'static>> {
     returned(env, env.to_js_value(value)?)
 }
 
 fn info(info: &ModelInfo) -> Value {
     let spec = &info.spec;
-    let (pooling, pooling_source) = match info.readout {
-        Readout::Pool(pooling) => (pooling.name(), spec.pooling.source.as_str()),
-        Readout::Ready => ("model", "ONNX output sentence_embedding"),
+    let pooling_source = match info.readout {
+        Readout::Pool(_) => spec.pooling.source.as_str(),
+        Readout::Ready => "ONNX output sentence_embedding",
     };
     json!({
         "model": spec.name,
@@ -245,10 +246,11 @@ fn info(info: &ModelInfo) -> Value {
         "modelFile": spec.onnx_file,
         "dimension": info.dimension,
         "maxTokens": spec.max_tokens.value,
-        "pooling": pooling,
+        "pooling": info.readout.name(),
         "normalize": spec.normalize.value,
         "precision": info.precision.name(),
         "threads": info.threads,
+        "fingerprint": info.fingerprint,
         "sources": {
             "maxTokens": spec.max_tokens.source,
             "pooling": pooling_source,

@@ -1,4 +1,5 @@
-//! Events of a load as the objects that `onProgress` gets.
+//! Events of a load as the objects that `onProgress` gets. Bytes are floating point: a large whole number would become
+//! a BigInt, which does not mix with numbers.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::model::events::LoadEvent;
 pub fn to_json(event: &LoadEvent) -> Value {
     match event {
         LoadEvent::DownloadStarted { model, files, total } => {
-            json!({ "type": "download_started", "model": model, "files": files, "total": total })
+            json!({ "type": "download_started", "model": model, "files": files, "total": *total as f64 })
         }
         LoadEvent::DownloadProgress {
             file,
@@ -16,10 +17,11 @@ pub fn to_json(event: &LoadEvent) -> Value {
             total,
             overall,
         } => {
-            json!({ "type": "download_progress", "file": file, "loaded": loaded, "total": total, "overall": overall })
+            json!({ "type": "download_progress", "file": file, "loaded": *loaded as f64, "total": *total as f64, "overall": overall })
         }
         LoadEvent::ModelCached { model } => json!({ "type": "model_cached", "model": model }),
         LoadEvent::Preparing { model } => json!({ "type": "preparing", "model": model }),
+        LoadEvent::Warning { message } => json!({ "type": "warning", "message": message }),
         LoadEvent::ModelLoaded {
             model,
             dimension,

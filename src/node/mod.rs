@@ -5,4 +5,9 @@ mod embedder;
 mod errors;
 mod events;
 mod job;
+// Nothing registers functions for JavaScript in a test program.
+#[cfg_attr(test, allow(dead_code))]
+mod report;
+#[cfg_attr(test, allow(dead_code))]
+mod store;
 mod teardown;

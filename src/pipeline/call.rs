@@ -118,11 +118,6 @@ impl Call {
         self.settled.load(Ordering::Acquire)
     }
 
-    /// Time since the call was accepted.
-    pub fn age(&self) -> Duration {
-        self.accepted.elapsed()
-    }
-
     /// Checks the tokens of text `index` and, for a call that only counts, finishes that text.
     ///
     /// # Errors
@@ -135,22 +130,34 @@ impl Call {
             } if sequence.truncated() => Err(Error::new(
                 ErrorKind::TooLong,
                 format!(
-                    "Expected at most {} tokens for texts[{index}] but it has {}; shorten it, or use overflow: 'truncate'",
+                    "Expected at most {} tokens for {} but it has {}; shorten it, or use overflow: 'truncate'",
                     sequence.ids.len(),
+                    if self.texts.len() == 1 {
+                        "the text".to_owned()
+                    } else {
+                        format!("texts[{index}]")
+                    },
                     sequence.count
                 ),
             )),
             Purpose::Embed { .. } => Ok(()),
             Purpose::Count => {
-                self.finish_text(index, sequence, &[]);
+                self.finish_text(index, sequence, &[], |_| {});
                 Ok(())
             }
         }
     }
 
-    /// Takes the pooled `vector [dimension]` of text `index`; says whether that answered the call.
-    pub fn embedded(&self, index: usize, sequence: &Sequence, vector: &[f32]) -> bool {
-        self.finish_text(index, sequence, vector)
+    /// Takes the pooled `vector [dimension]` of text `index`. If it is the last one, `answering` is called before the
+    /// result is delivered, with the time that the call took.
+    pub fn embedded(
+        &self,
+        index: usize,
+        sequence: &Sequence,
+        vector: &[f32],
+        answering: impl FnOnce(Duration),
+    ) {
+        self.finish_text(index, sequence, vector, answering);
     }
 
     /// Settles the call with `error`, unless it is settled already; says whether this did it.
@@ -159,7 +166,13 @@ impl Call {
         settle.map(|settle| settle(Err(error))).is_some()
     }
 
-    fn finish_text(&self, index: usize, sequence: &Sequence, vector: &[f32]) -> bool {
+    fn finish_text(
+        &self,
+        index: usize,
+        sequence: &Sequence,
+        vector: &[f32],
+        answering: impl FnOnce(Duration),
+    ) {
         let mut state = self.lock();
         let dimension = state.result.dimension;
         if let Purpose::Embed { normalize, .. } = self.purpose
@@ -185,8 +198,8 @@ impl Call {
             if let Some(settle) = self.take_settlement(&mut state) {
                 let result = std::mem::take(&mut state.result);
                 drop(state);
+                answering(self.accepted.elapsed());
                 settle(Ok(result));
-                return true;
             }
         } else if state.last_progress.elapsed() >= PROGRESS_INTERVAL && !self.is_settled() {
             state.last_progress = Instant::now();
@@ -194,7 +207,6 @@ impl Call {
                 progress(self.texts.len() - state.remaining, self.texts.len());
             }
         }
-        false
     }
 
     /// The settlement, if it is still to be made; what it held on to is let go of.

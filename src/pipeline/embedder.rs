@@ -4,13 +4,14 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Embeddings, Progress, Purpose, Settle};
-use super::scheduler::{Scheduler, Sessions};
-use super::session::{Readout, Session};
+use super::loading::{self, Loaded};
+use super::scheduler::{Scheduler, closed};
+use super::session::Readout;
 use super::stats::Stats;
-use super::tokenizer::{Sequence, Tokenizer};
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{LoadEvent, Watch};
+use crate::model::fingerprint::fingerprint;
 use crate::model::folder::{self, ModelSpec};
 use crate::model::store;
 
@@ -35,6 +36,8 @@ pub struct ModelInfo {
     pub threads: usize,
     /// The commit of the hub that the model's files are of; `None` for a folder of the caller's.
     pub revision: Option<String>,
+    /// Names the vector space, see [`crate::model::fingerprint`].
+    pub fingerprint: String,
     /// How long loading took.
     pub load_time: Duration,
 }
@@ -60,7 +63,7 @@ impl Embedder {
     ///
     /// # Errors
     /// Of kind `Download`, `Offline`, `ModelNotFound`, `ModelInvalid`, `RuntimeNotFound`, `InvalidArgument` or
-    /// `Aborted`, as [`store::resolve`], [`folder::read`], [`Tokenizer::load`] and [`Session::open`] give them.
+    /// `Aborted`, as [`store::resolve`], [`folder::read`] and the steps after them give them.
     pub fn load(config: &EmbedderConfig, watch: &Watch) -> Result<Arc<Self>> {
         let started = Instant::now();
         let resolved = store::resolve(config, watch)?;
@@ -69,24 +72,25 @@ impl Embedder {
             spec.name = id;
         }
         watch.cancel().check()?;
-        let tokenizer = Arc::new(Tokenizer::load(&spec)?);
-        let mut wide = Session::open(&spec, config.threads, watch.cancel())?;
-        let dimension = probe(&mut wide, &tokenizer, &spec)?;
-        let sessions = Sessions {
-            wide,
-            narrow: Vec::new(),
-        };
-        let info = ModelInfo {
-            readout: sessions.wide.readout(),
+        let Loaded {
+            sessions,
+            tokenizer,
             dimension,
-            precision: config.precision,
+            precision,
+        } = loading::load(&spec, config, watch)?;
+        let readout = sessions.wide.readout();
+        let info = ModelInfo {
+            fingerprint: fingerprint(&spec, readout.name(), precision)?,
+            readout,
+            dimension,
+            precision,
             threads: config.threads,
             revision: resolved.revision,
             load_time: started.elapsed(),
             spec,
         };
         watch.cancel().check()?;
-        let scheduler = Scheduler::start(sessions, tokenizer)?;
+        let scheduler = Scheduler::start(sessions, Arc::new(tokenizer))?;
         watch.tell(LoadEvent::ModelLoaded {
             model: config.model.clone(),
             dimension,
@@ -170,10 +174,15 @@ impl Embedder {
         settle: Settle,
     ) -> CallHandle {
         let call = if texts.is_empty() {
-            settle(Ok(Embeddings {
+            let nothing = Embeddings {
                 dimension: self.info.dimension,
                 ..Embeddings::default()
-            }));
+            };
+            settle(if self.scheduler.is_closed() {
+                Err(closed())
+            } else {
+                Ok(nothing)
+            });
             None
         } else {
             match Call::new(
@@ -199,42 +208,5 @@ impl Embedder {
             embedder: Arc::clone(self),
             call,
         }
-    }
-}
-
-/// Runs the model on two short sequences, so that a model that cannot work is refused now and not by the first call:
-/// it must give vectors, and take every id that its tokenizer can give.
-fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Result<usize> {
-    let stop = session.stop_handle()?;
-    let invalid = |sentence: String| {
-        move |cause: Error| Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause)
-    };
-    let mut run = |sequence: &Sequence| session.run(&[sequence], &stop);
-    let empty = tokenizer.encode("")?;
-    let (_, dimension) = run(&empty).map_err(invalid(format!(
-        "{} fails on an empty text",
-        spec.onnx_file.display()
-    )))?;
-    let largest = Sequence {
-        ids: vec![tokenizer.largest_id()],
-        type_ids: vec![0],
-        count: 1,
-    };
-    run(&largest).map_err(invalid(format!(
-        "{} fails on token id {}, the largest that {} gives: they are not of one model",
-        spec.onnx_file.display(),
-        tokenizer.largest_id(),
-        spec.tokenizer_file.display(),
-    )))?;
-    match spec.stated_dimension {
-        Some(stated) if stated != dimension => Err(Error::new(
-            ErrorKind::ModelInvalid,
-            format!(
-                "{} gives {dimension} dimensions but {} says {stated}: they are not of one model",
-                spec.onnx_file.display(),
-                spec.pooling.source,
-            ),
-        )),
-        _ => Ok(dimension),
     }
 }

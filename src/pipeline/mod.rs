@@ -3,9 +3,15 @@
 pub mod batch;
 pub mod call;
 pub mod embedder;
+pub mod export;
+mod loading;
 pub mod pooling;
+mod priority;
 mod queue;
 mod scheduler;
 pub mod session;
 pub mod stats;
 pub mod tokenizer;
+mod trie;
+mod unigram;
+mod weights;

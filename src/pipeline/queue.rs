@@ -131,6 +131,11 @@ impl Queue {
         }
     }
 
+    /// Whether nothing waits for a worker, apart from what others have on loan.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.iter().all(Lane::is_empty)
+    }
+
     /// Every call that waits, for rejecting them all.
     pub fn drain(&mut self) -> Vec<Arc<Call>> {
         let mut calls = Vec::new();

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::call::Call;
+use super::priority;
 use super::queue::{Chunk, Queue, Role, Row, Work};
 use super::session::{Session, Stop};
 use super::stats::{Recorder, Stats};
@@ -118,6 +119,11 @@ impl Scheduler {
         self.shared.work.notify_all();
     }
 
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().closed
+    }
+
     /// Settles a call with `error` unless it is settled already, and stops what only it waits for.
     pub fn cancel(&self, call: &Call, error: Error) {
         self.shared.cancel(call, error);
@@ -224,7 +230,8 @@ impl Shared {
     }
 }
 
-fn closed() -> Error {
+/// What calls are rejected with once an embedder is closed.
+pub fn closed() -> Error {
     Error::new(ErrorKind::Closed, "The embedder is closed")
 }
 
@@ -247,6 +254,9 @@ struct Worker {
 
 impl Worker {
     fn serve(mut self) {
+        if self.role == Role::Narrow {
+            priority::stand_back();
+        }
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         while !state.closed {
@@ -254,15 +264,18 @@ impl Worker {
                 state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
+            if !state.queue.is_empty() {
+                shared.work.notify_all();
+            }
             drop(state);
-            // What this worker left may now be for another one.
-            shared.work.notify_all();
             match work {
                 Work::Tokenize(chunk) => self.tokenize(priority, &chunk),
                 Work::Run(rows) => self.run(rows),
             }
             state = shared.lock();
             state.queue.release(self.role);
+            // Who may take what depends on who is busy: what this worker must leave may now be another's.
+            shared.work.notify_all();
         }
     }
 
@@ -347,9 +360,8 @@ impl Worker {
             self.shared
                 .recorder
                 .text(lane, sequence.ids.len(), sequence.truncated());
-            if entry.call.embedded(entry.index, sequence, vector) {
-                self.shared.recorder.answered(lane, entry.call.age());
-            }
+            let answering = |latency| self.shared.recorder.answered(lane, latency);
+            entry.call.embedded(entry.index, sequence, vector, answering);
         }
         Ok(())
     }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView3};
-use ort::session::builder::GraphOptimizationLevel;
+use ort::environment::Environment;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{
     HasSelectedOutputs, NoSelectedOutputs, OutputSelector, RunOptions, Session as OrtSession,
 };
@@ -12,11 +13,13 @@ use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 
 use super::pooling;
 use super::tokenizer::Sequence;
+use super::weights::Weights;
 use crate::config::Pooling;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::Cancel;
 use crate::model::folder::{ModelSpec, OPTION_POOLING};
-use crate::runtime;
+use crate::model::prepare::{DATA_FILE, GRAPH_FILE};
+use crate::{operators, runtime};
 
 /// What a graph input is fed with. All are `[batch_size, sequence_length]` of int64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,12 +49,63 @@ pub enum Readout {
     Ready,
 }
 
+/// The file of a graph, and what is left to do with it at load.
+#[derive(Debug, Clone, Copy)]
+pub enum Graph<'a> {
+    /// As it was published: optimised by each session, which keeps weights of its own.
+    Plain(&'a Path),
+    /// The same, and what it was optimised to is written into the folder for [`Graph::Prepared`].
+    Saved(&'a Path, &'a Path),
+    /// Rewritten by [`quantize`](crate::model::quantize): its weights are mapped and shared.
+    Quantized(&'a Path, &'a Arc<Weights>),
+    /// Optimised before: its weights are mapped, and shared with every session and process that maps them.
+    Prepared(&'a Path),
+}
+
+impl<'a> Graph<'a> {
+    fn file(self) -> &'a Path {
+        let (Self::Plain(file) | Self::Saved(file, _) | Self::Quantized(file, _) | Self::Prepared(file)) =
+            self;
+        file
+    }
+}
+
+/// Names of outputs with token embeddings, the better first.
+const TOKEN_OUTPUTS: [&str; 2] = ["last_hidden_state", "token_embeddings"];
+
+/// Name of the output with a text's embedding.
+const READY_OUTPUT: &str = "sentence_embedding";
+
+/// The outputs that vectors can come from, the one that would be read first.
+#[must_use]
+pub fn wanted_outputs(spec: &ModelSpec) -> [&'static str; 3] {
+    let [first, second] = TOKEN_OUTPUTS;
+    if spec.pooling_is_guess {
+        [READY_OUTPUT, first, second]
+    } else {
+        [first, second, READY_OUTPUT]
+    }
+}
+
+impl Readout {
+    /// The pooling's name, or `model` where the graph pools by itself.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pool(pooling) => pooling.name(),
+            Self::Ready => "model",
+        }
+    }
+}
+
 /// A model that is ready to run.
 pub struct Session {
     inner: OrtSession,
     feeds: Vec<(String, Feed)>,
     output: String,
     readout: Readout,
+    /// After `inner`, which reads them to its end.
+    _weights: Option<Arc<Weights>>,
 }
 
 /// Lets another thread end a run early; the run then fails.
@@ -78,19 +132,19 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::RuntimeNotFound`] without the library; [`ErrorKind::ModelInvalid`] when the file is no usable
     /// model, needs an input that is not known, or has no output that vectors can be made from.
-    pub fn open(spec: &ModelSpec, threads: usize, cancel: &Cancel) -> Result<Self> {
-        let environment = runtime::environment()?;
-        let file = &spec.onnx_file;
-        let inner = build(environment, file, threads, cancel).context(ErrorKind::ModelInvalid, || {
-            format!("{} cannot be loaded as an ONNX model", file.display())
-        })?;
-        let feeds = resolve_inputs(inner.inputs(), file)?;
+    pub fn open(spec: &ModelSpec, graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<Self> {
+        let inner = build(graph, threads, cancel)?;
+        let feeds = resolve_inputs(inner.inputs(), graph.file())?;
         let (output, readout) = resolve_output(inner.outputs(), spec)?;
         Ok(Self {
             inner,
             feeds,
             output,
             readout,
+            _weights: match graph {
+                Graph::Quantized(_, weights) => Some(Arc::clone(weights)),
+                _ => None,
+            },
         })
     }
 
@@ -183,14 +237,27 @@ fn read_out(
     }
 }
 
-fn build(
-    environment: &ort::environment::Environment,
-    file: &Path,
-    threads: usize,
-    cancel: &Cancel,
-) -> ort::Result<OrtSession> {
+fn build(graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<OrtSession> {
+    let environment = runtime::environment()?;
+    let failed = || format!("{} cannot be loaded as an ONNX model", graph.file().display());
+    let builder = options(environment, graph, threads).context(ErrorKind::ModelInvalid, failed)?;
+    let mut builder = operators::register(builder, threads)?;
+    let canceler = builder.canceler();
+    let _guard = cancel.on_cancel(move || drop(canceler.cancel()));
+    builder
+        .commit_from_file(graph.file())
+        .context(ErrorKind::ModelInvalid, failed)
+}
+
+fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::Result<SessionBuilder> {
+    let level = match graph {
+        Graph::Plain(_) | Graph::Saved(..) => GraphOptimizationLevel::All,
+        // Only what folds constants: the operators are ours.
+        Graph::Quantized(..) => GraphOptimizationLevel::Level1,
+        Graph::Prepared(_) => GraphOptimizationLevel::Disable,
+    };
     let mut builder = OrtSession::builder(environment)?
-        .with_optimization_level(GraphOptimizationLevel::Level3)?
+        .with_optimization_level(level)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
@@ -201,9 +268,19 @@ fn build(
         .with_memory_pattern(false)?
         // KleidiAI keeps a second copy of all weights on Apple Silicon (onnxruntime #29538).
         .with_config_entry("mlas.disable_kleidiai", "1")?;
-    let canceler = builder.canceler();
-    let _guard = cancel.on_cancel(move || drop(canceler.cancel()));
-    builder.commit_from_file(file)
+    if let Graph::Quantized(_, weights) = graph {
+        builder = weights.lend(builder)?;
+    }
+    if let Graph::Saved(_, folder) = graph {
+        let prefix = "session.optimized_model_external_initializers";
+        builder = builder
+            .with_optimized_model_path(folder.join(GRAPH_FILE))?
+            .with_config_entry(format!("{prefix}_file_name"), DATA_FILE)?
+            .with_config_entry(format!("{prefix}_min_size_in_bytes"), "1024")?
+            // In the layout that the products of this processor read, so that no session packs weights of its own.
+            .with_config_entry("session.save_external_prepacked_constant_initializers", "1")?;
+    }
+    Ok(builder)
 }
 
 fn resolve_inputs(inputs: &[Outlet], file: &Path) -> Result<Vec<(String, Feed)>> {

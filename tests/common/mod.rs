@@ -77,6 +77,7 @@ pub fn config(folder: &Path, options: &Value) -> EmbedderConfig {
             .as_str()
             .map(|name| Pooling::ALL.into_iter().find(|it| it.name() == name).unwrap()),
         threads: 2,
+        cache_dir: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")),
         ..EmbedderConfig::default()
     }
 }

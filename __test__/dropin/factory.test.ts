@@ -1,0 +1,161 @@
+// The factory: which kind it makes, what it refuses, and how it falls back.
+
+import {
+  createProductionFactory,
+  createTestFactory,
+  EmbedderFactory,
+  FallbackEmbedder,
+  InProcessEmbedder,
+  OllamaEmbedder,
+  readIndexStamp,
+  SidecarEmbedder,
+  writeIndexStamp,
+  type FactoryConfig,
+} from 'sentence-embedder';
+import { TestEmbedder } from 'sentence-embedder/testing';
+import { join } from 'node:path';
+import { modelFolder, temporaryFolder } from '../support/fixtures';
+import { freePort, recorder, startServer, type Server } from './support';
+
+let sidecar: Server;
+const parent = temporaryFolder();
+
+beforeAll(async () => {
+  sidecar = await startServer('sidecar');
+});
+afterAll(async () => {
+  await sidecar.stop();
+});
+
+test('makes the kind that one word names', () => {
+  const config = { modelName: 'bge-m3' };
+  expect(createProductionFactory().create()).toBeInstanceOf(InProcessEmbedder);
+  expect(createProductionFactory({ kind: 'sidecar' }).create()).toBeInstanceOf(SidecarEmbedder);
+  expect(createProductionFactory({ ...config, kind: 'ollama' }).create()).toBeInstanceOf(OllamaEmbedder);
+  expect(createTestFactory().create()).toBeInstanceOf(TestEmbedder);
+  expect(createTestFactory({ kind: 'native' }).create()).toBeInstanceOf(InProcessEmbedder);
+  expect(new EmbedderFactory().create().kind).toBe('native');
+});
+
+test('options reach the embedder', async () => {
+  const embedder = createTestFactory({ dimension: 5, maxFilesBeforeRestart: 1 }).create();
+  await embedder.initialize();
+  expect((await embedder.embed(['a']))[0]).toHaveLength(5);
+  expect(await embedder.shouldRestart()).toBe(true);
+});
+
+test.each<[object, RegExp]>([
+  [{ kind: 'nativ' }, /'native' or 'sidecar' or .* for config\.kind but received string "nativ"/],
+  [{ batchsize: 32 }, /only known names in config but received config\.batchsize \(number 32\)/],
+  [{ batchSize: 32.5 }, /a whole number from 1 to 4096 for config\.batchSize but received number 32\.5/],
+  [{ timeout: '30s' }, /for config\.timeout but received string "30s"/],
+  [{ normalizeVectors: 1 }, /true or false for config\.normalizeVectors/],
+  [{ modelName: '' }, /a string that is not empty for config\.modelName/],
+  [{ onEvent: 'log' }, /a function for config\.onEvent/],
+  [{ fallback: 'sidecar' }, /an array of kinds for config\.fallback/],
+  [{ fallback: ['python'] }, /config\.fallback\[0\] but received string "python"/],
+  [{ fallback: ['sidecar', 'native'] }, /each kind once but received string "native" twice/],
+  [{ kind: 'ollama' }, /the name of Ollama's model for config\.ollama\.model/],
+  [{ fallback: ['ollama'], modelName: 'bge-m3' }, /the name of Ollama's model/],
+  [{ kind: 'custom' }, /both embed and fingerprint for config\.custom/],
+  [{ sidecar: { url: 'http://localhost:1' } }, /only known names in config but received config\.sidecar/],
+  [{ kind: 'sidecar', sidecar: { url: 'localhost:8421' } }, /an http or https address for config\.sidecar\.url/],
+  [{ kind: 'sidecar', sidecar: { port: 8421 } }, /received config\.sidecar\.port/],
+  [{ kind: 'sidecar', sidecar: { command: { args: [] } } }, /a program for config\.sidecar\.command\.file/],
+  [{ kind: 'test', dimension: 0 }, /for config\.dimension but received number 0/],
+])('validateConfig refuses %j', (config, message) => {
+  const factory = new EmbedderFactory(config);
+  const { valid, errors } = factory.validateConfig();
+  expect(valid).toBe(false);
+  expect(errors).toEqual([expect.stringMatching(message)]);
+  expect(() => factory.create()).toThrow(expect.objectContaining({ code: 'ERR_EMBED_INVALID_ARGUMENT' }) as Error);
+});
+
+test('validateConfig takes every option', () => {
+  const config: FactoryConfig = {
+    kind: 'native',
+    modelName: 'm',
+    batchSize: 32,
+    normalizeVectors: true,
+    timeout: 30_000,
+    retries: 2,
+    retryDelay: 1000,
+    autoStart: true,
+    autoRestart: true,
+    maxFilesBeforeRestart: 5000,
+    maxMemoryMB: 1500,
+    drainTimeout: 0,
+    onEvent: () => undefined,
+    load: { threads: 1 },
+    fallback: ['sidecar', 'ollama', 'custom', 'test'],
+    indexDir: '/index',
+    sidecar: {
+      url: 'http://localhost:8421',
+      startTimeout: 1,
+      pooling: 'cls',
+      command: { file: 'python', args: ['x'] },
+    },
+    ollama: { url: 'http://localhost:11434', model: 'bge-m3' },
+    custom: { embed: () => Promise.resolve([]), fingerprint: 'x', close: () => Promise.resolve() },
+    dimension: 3,
+  };
+  expect(new EmbedderFactory(config).validateConfig()).toEqual({ valid: true, errors: [] });
+});
+
+describe('fallback', () => {
+  const config = (indexDir?: string): FactoryConfig => ({
+    modelName: 'sentence-transformers/paraphrase-multilingual-mpnet-base-v2',
+    load: { offline: true, cacheDir: join(parent, 'empty cache') },
+    sidecar: { url: sidecar.url },
+    fallback: ['sidecar'],
+    ...(indexDir === undefined ? {} : { indexDir }),
+  });
+
+  test('takes the next kind when the first cannot start, and says so', async () => {
+    const { events, onEvent } = recorder();
+    const embedder = createProductionFactory({ ...config(), onEvent }).create();
+    expect(embedder).toBeInstanceOf(FallbackEmbedder);
+    expect(await embedder.initialize()).toBe(true);
+    expect(embedder.kind).toBe('sidecar');
+    expect(embedder.space?.kind).toBe('sidecar');
+    const told = events.filter(({ type }) => type === 'fallback');
+    expect(told).toMatchObject([{ from: 'native', to: 'sidecar' }]);
+    expect(embedder.lastError).toBeUndefined();
+    await embedder.restart();
+    expect(embedder.kind).toBe('sidecar');
+    await embedder.shutdown();
+  });
+
+  test('is not taken when the first kind starts', async () => {
+    const embedder = createProductionFactory({ ...config(), modelName: modelFolder('bert') }).create();
+    expect(await embedder.initialize()).toBe(true);
+    expect(embedder.kind).toBe('native');
+    await embedder.shutdown();
+  });
+
+  test('is not taken when its vectors do not go with the index', async () => {
+    const indexDir = join(parent, 'index');
+    const former = createTestFactory().create();
+    await former.initialize();
+    await writeIndexStamp(indexDir, former);
+    const embedder = createProductionFactory(config(indexDir)).create();
+    expect(await embedder.initialize()).toBe(false);
+    expect(embedder.lastError?.message).toMatch(/index was made with hash \(test\)/);
+    expect(embedder.getStats().isReady).toBe(false);
+    expect(await readIndexStamp(indexDir)).toMatchObject({ kind: 'test' });
+  });
+
+  test('ends with false when no kind starts, and with the last reason', async () => {
+    const url = `http://127.0.0.1:${String(await freePort())}`;
+    const embedder = createProductionFactory({ ...config(), sidecar: { url } }).create();
+    expect(await embedder.initialize()).toBe(false);
+    expect(embedder.lastError).toMatchObject({ code: 'ERR_EMBED_RUNTIME_NOT_FOUND' });
+  });
+
+  test('is not tried when the start was cancelled', async () => {
+    const { events, onEvent } = recorder();
+    const embedder = createProductionFactory({ ...config(), onEvent }).create();
+    expect(await embedder.initialize({ signal: AbortSignal.abort() })).toBe(false);
+    expect(events.filter(({ type }) => type === 'fallback')).toEqual([]);
+  });
+});

@@ -1,0 +1,90 @@
+// The command line as a user meets it: a process of its own, against a hub in this one.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Embedder } from 'sentence-embedder';
+import { rejection } from '../support/expectations';
+import { modelFolder } from '../support/fixtures';
+import { ROOT } from '../support/processes';
+import { startHub, type TestHub } from './hub';
+import { freshFolders, runAgainst, type Outcome } from './run';
+
+const MODEL = 'tiny/bert';
+const fresh = freshFolders();
+let hub: TestHub;
+
+beforeAll(async () => {
+  hub = await startHub(MODEL, modelFolder('bert'));
+});
+
+afterAll(() => {
+  hub.close();
+});
+
+/** Runs the command that package.json names. */
+function cli(cache: string, ...words: string[]): Promise<Outcome> {
+  const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { bin: Record<string, string> };
+  return runAgainst(hub, cache, [join(ROOT, bin['sentence-embedder'] ?? ''), ...words]);
+}
+
+test('pull, models, rm', async () => {
+  const cache = fresh();
+  expect((await cli(cache, 'models')).stdout).toContain('has no model');
+
+  const pulled = await cli(cache, 'pull', MODEL);
+  expect(pulled).toMatchObject({ status: 0 });
+  expect(pulled.stdout).toContain(`${MODEL} at `);
+  expect(pulled.stderr).toContain('100 %'); // plain lines: this is no terminal
+  expect(pulled.stderr).not.toContain('\r');
+
+  const listed = await cli(cache, 'models');
+  expect(listed.stdout).toMatch(/^tiny\/bert +\d+ kB +0123456789ab\n$/);
+
+  const removed = await cli(cache, 'rm', MODEL);
+  expect(removed.stdout).toContain('Removed tiny/bert');
+  expect((await cli(cache, 'rm', MODEL)).stderr).toContain('ERR_EMBED_MODEL_NOT_FOUND');
+});
+
+test('pull --out makes a folder that loads and can be verified', async () => {
+  const folder = join(fresh(), 'bundle');
+  const pulled = await cli(fresh(), 'pull', MODEL, '--out', folder);
+  expect(pulled).toMatchObject({ status: 0 });
+  const embedder = await Embedder.load({ model: folder, verify: true, prepare: false });
+  await embedder.close();
+
+  const file = join(folder, 'tokenizer_config.json');
+  writeFileSync(file, readFileSync(file, 'utf8') + ' ');
+  const refused = await rejection(Embedder.load({ model: folder, verify: true }), 'ERR_EMBED_MODEL_INVALID');
+  expect(refused.message).toContain('tokenizer_config.json');
+  await rejection(Embedder.load({ model: modelFolder('bert'), verify: true }), 'ERR_EMBED_MODEL_INVALID');
+  expect(existsSync(join(modelFolder('bert'), 'sentence-embedder.json'))).toBe(false);
+});
+
+test('doctor reports and tests, and names nobody', async () => {
+  const cache = fresh();
+  await cli(cache, 'pull', MODEL);
+  const { status, stdout } = await cli(cache, 'doctor');
+  expect(status).toBe(0);
+  for (const name of ['platform', 'processor', 'ONNX Runtime', 'telemetry', 'cache', 'hub', 'proxies', 'self-test']) {
+    expect(stdout).toContain(name);
+  }
+  expect(stdout).toMatch(/telemetry +off/);
+  expect(stdout).toMatch(/self-test +tiny\/bert .* short texts a second/);
+  expect(stdout).toMatch(/token +set/);
+  expect(stdout).not.toContain('hf_secret');
+  if (homedir().length > 1) expect(stdout).not.toContain(`${homedir()}/`);
+});
+
+test.each([
+  [['bogus'], 'There is no command bogus'],
+  [['pull', '--wrong'], 'usage: sentence-embedder pull'],
+  [['pull', 'a/b', 'c/d'], 'takes no c/d'],
+  [['rm'], 'at least one model'],
+  [['pull', './folder'], 'like owner/name'],
+  [['pull', MODEL, '--precision', 'int4'], "'fp32' or 'int8'"],
+])('%j is refused', async (words, sentence) => {
+  const { status, stderr } = await cli(fresh(), ...words);
+  expect(stderr).toContain(sentence);
+  expect(status).toBe(2);
+});

@@ -1,0 +1,50 @@
+// Installs the contenders into .cache/bench: node bench/install.mjs [--python python3.11] [--skip-python] [--skip-npm]
+// No package's install script is run: onnxruntime-node's downloads CUDA libraries, which nothing here uses.
+
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { BENCH_CACHE, python } from './where.mjs';
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string', default: process.platform === 'win32' ? 'python' : 'python3' },
+    'skip-python': { type: 'boolean', default: false },
+    'skip-npm': { type: 'boolean', default: false },
+  },
+});
+
+/**
+ * Runs a command and ends this process with its status if it fails.
+ * @param {string} command
+ * @param {string[]} args
+ */
+function run(command, args) {
+  console.log(`$ ${command} ${args.join(' ')}`);
+  const { status, error } = spawnSync(command, args, {
+    cwd: BENCH_CACHE,
+    stdio: 'inherit',
+    shell: process.platform === 'win32' && command === 'npm', // npm is a .cmd file there
+  });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** @param {string} name */
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+mkdirSync(BENCH_CACHE, { recursive: true });
+
+if (!values['skip-npm']) {
+  for (const name of ['package.json', 'package-lock.json'])
+    copyFileSync(here(`contenders/npm/${name}`), join(BENCH_CACHE, name));
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+}
+if (!values['skip-python'] && !process.env['BENCH_PYTHON']) {
+  if (!existsSync(python())) run(values.python, ['-m', 'venv', join(BENCH_CACHE, 'venv')]);
+  // The index's torch for Linux x64 brings CUDA libraries along (5 GB) and computes on the CPU without them.
+  run(python(), ['-m', 'pip', 'install', '--only-binary=:all:', '-r', here('contenders/python/requirements.txt')]);
+}
+console.log(`The contenders are in ${BENCH_CACHE}`);

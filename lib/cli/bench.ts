@@ -1,0 +1,82 @@
+/** `bench`: how fast a model is here, by text size, batch size and number of callers. */
+
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { SingleBar } from 'cli-progress';
+import { toCsv, toJson, type BenchRun } from '../bench/export.js';
+import { machine } from '../bench/machine.js';
+import { measure } from '../bench/measure.js';
+import { htmlReport } from '../bench/report.js';
+import { planScenarios, QUICK, THOROUGH } from '../bench/scenarios.js';
+import { resultTable } from '../bench/table.js';
+import { say, text, type Command, type Input } from './command.js';
+import { loadOptions, MODEL_DETAILS, MODEL_OPTIONS, withModel } from './model-options.js';
+import { wholeNumber, wholeNumbers } from './numbers.js';
+
+/** The exit status if the run came to its end but calls failed. */
+const CALLS_FAILED = 3;
+
+export const bench: Command = {
+  name: 'bench',
+  usage: '[--quick] [--sizes LIST] [--batches LIST] [--max-concurrency N] [--iterations N] [--report FILE] ...',
+  summary: 'measures how fast a model embeds on this machine',
+  details: [
+    '--quick              few sizes, batches and iterations: a first impression',
+    `--sizes LIST         characters a text; default: ${THOROUGH.sizes.join(',')}`,
+    `--batches LIST       texts a call; default: ${THOROUGH.batches.join(',')}`,
+    `--max-concurrency N  most callers at once; default: ${String(THOROUGH.maxConcurrency)}`,
+    `--iterations N       measured calls a row; default: ${String(THOROUGH.iterations)}`,
+    '--export-csv FILE    writes the rows as CSV',
+    '--export-json FILE   writes the rows, the machine and the model as JSON',
+    '--report FILE        writes one HTML page with charts, which loads nothing from anywhere',
+    ...MODEL_DETAILS,
+    '',
+    `The exit status is ${String(CALLS_FAILED)} if calls failed.`,
+  ],
+  options: {
+    quick: { type: 'boolean' },
+    sizes: { type: 'string' },
+    batches: { type: 'string' },
+    'max-concurrency': { type: 'string' },
+    iterations: { type: 'string' },
+    'export-csv': { type: 'string' },
+    'export-json': { type: 'string' },
+    report: { type: 'string' },
+    ...MODEL_OPTIONS,
+  },
+  operands: 0,
+  async run(input) {
+    const scenarios = planScenarios(input.options['quick'] === true ? QUICK : THOROUGH, {
+      sizes: wholeNumbers(input, 'sizes'),
+      batches: wholeNumbers(input, 'batches'),
+      maxConcurrency: wholeNumber(input, 'max-concurrency'),
+      iterations: wholeNumber(input, 'iterations'),
+    });
+    const outputs = outputsOf(input);
+    // A run takes long: what cannot be written is told before it.
+    for (const { path } of outputs) closeSync(openSync(path, 'a'));
+
+    await withModel(loadOptions(input), async (embedder) => {
+      const date = new Date().toISOString();
+      // The bar keeps to terminals: a log gets the table alone.
+      const bar = new SingleBar({ format: '{bar} {value}/{total} {scenario}', clearOnComplete: true });
+      bar.start(scenarios.length, 0, { scenario: '' });
+      const rows = await measure(embedder, scenarios, input.signal, (scenario) => {
+        bar.increment(1, { scenario });
+      }).finally(() => {
+        bar.stop();
+      });
+      const run: BenchRun = { date, machine: machine(), model: embedder.info, rows };
+      say(resultTable(run));
+      for (const { path, make } of outputs) writeFileSync(path, make(run));
+      if (rows.some(({ failures }) => failures.length > 0)) process.exitCode = CALLS_FAILED;
+    });
+  },
+};
+
+function outputsOf(input: Input): { path: string; make: (run: BenchRun) => string }[] {
+  const makers = { 'export-csv': toCsv, 'export-json': toJson, report: htmlReport };
+  return Object.entries(makers).flatMap(([name, make]) => {
+    const path = text(input, name);
+    return path === undefined ? [] : [{ path, make }];
+  });
+}

@@ -1,0 +1,45 @@
+/** What a command of the command line is, and how it refuses what it cannot understand. */
+
+import type { ParseArgsConfig } from 'node:util';
+
+/** Options as `parseArgs` takes them. */
+export type OptionTable = NonNullable<ParseArgsConfig['options']>;
+
+/** What the user wrote. */
+export interface Input {
+  /** Options by name: a text for one with a value, `true` for a switch. */
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  /** What is no option. */
+  readonly operands: readonly string[];
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** One command: its file has everything about it, and main.ts lists it. */
+export interface Command {
+  readonly name: string;
+  /** What follows the name in the help. */
+  readonly usage: string;
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** What its options mean, a line each. */
+  readonly details: readonly string[];
+  readonly options: OptionTable;
+  /** Most operands that it takes. */
+  readonly operands: number;
+  run(input: Input): Promise<void>;
+}
+
+/** A mistake of the user's, as opposed to one of this program or of the world. */
+export class UsageError extends Error {}
+
+/** The option as a text, if it was given. */
+export function text(input: Input, name: string): string | undefined {
+  const value = input.options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Writes a line for the user. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

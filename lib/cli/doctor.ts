@@ -1,0 +1,98 @@
+/** `doctor`: what a bug report needs to know of this machine, without a token and without the user's name. */
+
+import { cpus, release, totalmem } from 'node:os';
+import { answer } from '../abort.js';
+import { Embedder } from '../embedder.js';
+import { nativeAddon, type SystemReport } from '../native.js';
+import { text, say, type Command } from './command.js';
+import { bytes, table, withoutHome } from './format.js';
+
+const TEXT = 'The quick brown fox jumps over the lazy dog.';
+const ROUNDS = 20;
+
+export const doctor: Command = {
+  name: 'doctor',
+  usage: '[MODEL] [--cache-dir FOLDER]',
+  summary: 'reports on platform, ONNX Runtime, cache and network settings, with a timed self-test',
+  details: [
+    'MODEL              a folder or a cached model for the self-test; default: the default model, else any cached one',
+    '--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub',
+  ],
+  options: { 'cache-dir': { type: 'string' } },
+  operands: 1,
+  async run(input) {
+    const cacheDir = text(input, 'cache-dir');
+    const report = await answer(() => Promise.resolve(nativeAddon().systemReport(cacheDir)));
+    const rows = [...machine(report), ...runtime(report), ...store(report), ...network(report)];
+    rows.push(['self-test', await selfTest(report, input.operands[0], cacheDir)]);
+    for (const line of table(rows)) say(withoutHome(line));
+    if (!report.runtime.loaded) process.exitCode = 1;
+  },
+};
+
+type Rows = [string, string][];
+
+function machine(report: SystemReport): Rows {
+  const versions: Record<string, string | undefined> = process.versions;
+  const electron = versions['electron'];
+  const host = electron === undefined ? `Node ${process.versions.node}` : `Electron ${electron}`;
+  return [
+    ['sentence-embedder', report.version],
+    ['platform', `${report.platform}, ${release()}, ${host}`],
+    ['processor', `${cpus()[0]?.model.trim() ?? 'unknown'} (${report.features.join(', ') || 'no special features'})`],
+    ['cores', `${String(report.cores)} physical, ${String(report.threads)} used by default`],
+    ['memory', bytes(totalmem())],
+  ];
+}
+
+function runtime({ runtime: it }: SystemReport): Rows {
+  return [
+    ['ONNX Runtime', it.loaded ? `${it.wanted} loads` : `${it.wanted} does not load: ${it.problem ?? 'unknown'}`],
+    ['library', it.library ?? 'not found'],
+    ['telemetry', it.telemetryOff ? 'off' : 'NOT off: please report this'],
+  ];
+}
+
+function store({ store: it }: SystemReport): Rows {
+  if (it.problem !== undefined) return [['cache', it.problem]];
+  const rights = it.writable ? 'writable' : 'NOT writable';
+  const free = it.freeBytes === null ? 'free space unknown' : `${bytes(it.freeBytes)} free`;
+  return [
+    ['cache', `${it.cache} (${it.exists ? 'there' : 'not there yet'}, ${rights}, ${free})`],
+    ['hub', `${it.endpoint}${it.offline ? ', offline: it is never asked' : ''}`],
+    ['token', it.token ? 'set' : 'not set'],
+  ];
+}
+
+function network({ proxies }: SystemReport): Rows {
+  const set = Object.entries(proxies).map(([name, value]) => `${name}=${value}`);
+  return [['proxies', set.length > 0 ? set.join(' ') : 'none set']];
+}
+
+async function selfTest(
+  report: SystemReport,
+  named: string | undefined,
+  cacheDir: string | undefined,
+): Promise<string> {
+  const cached = nativeAddon().cachedModels(cacheDir);
+  const usable = cached.filter((model) => !model.partial).map((model) => model.model);
+  const model = named ?? (usable.includes(report.defaultModel) ? report.defaultModel : usable[0]);
+  if (model === undefined) return 'not done: the cache has no model (npx sentence-embedder pull)';
+  try {
+    const embedder = await Embedder.load({ model, offline: true, ...(cacheDir === undefined ? {} : { cacheDir }) });
+    const { info } = embedder;
+    const start = performance.now();
+    for (let round = 0; round < ROUNDS; round += 1) await embedder.embedOne(TEXT);
+    const one = (performance.now() - start) / ROUNDS;
+    const batchStart = performance.now();
+    await embedder.embedBatch(Array.from({ length: ROUNDS * 5 }, (_, i) => `${TEXT} ${String(i)}`));
+    const rate = (ROUNDS * 5) / ((performance.now() - batchStart) / 1000);
+    await embedder.close();
+    return (
+      `${info.model} (${info.precision}, ${String(info.dimension)} dimensions): ` +
+      `one short text in ${one.toFixed(1)} ms, ${rate.toFixed(0)} short texts a second`
+    );
+  } catch (error) {
+    return `FAILED on ${model}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

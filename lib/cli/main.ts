@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+/** The command line: finds the command, reads its options, and turns failures into a line and an exit status. */
+
+import { parseArgs } from 'node:util';
+import { codeOf } from '../errors.js';
+import { bench } from './bench.js';
+import { say, UsageError, type Command, type Input } from './command.js';
+import { doctor } from './doctor.js';
+import { table } from './format.js';
+import { models } from './models.js';
+import { prepare } from './prepare.js';
+import { pull } from './pull.js';
+import { replay } from './replay.js';
+import { rm } from './rm.js';
+
+/** Every command: a new one is a file and a line here. */
+const COMMANDS: readonly Command[] = [pull, prepare, models, rm, doctor, bench, replay];
+
+const NAME = 'sentence-embedder';
+
+async function main(words: readonly string[]): Promise<void> {
+  const [name, ...rest] = words;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const asked = COMMANDS.find((command) => command.name === rest[0]);
+    for (const line of asked ? helpOf(asked) : overview()) say(line);
+    return;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (!command) throw new UsageError(`There is no command ${name}: see ${NAME} --help`);
+  const { options, operands } = read(command, rest);
+  if (options['help'] === true) {
+    for (const line of helpOf(command)) say(line);
+    return;
+  }
+  const interrupted = new AbortController();
+  const interrupt = (): void => {
+    interrupted.abort();
+  };
+  process.once('SIGINT', interrupt);
+  try {
+    await command.run({ options, operands, signal: interrupted.signal });
+  } finally {
+    process.off('SIGINT', interrupt);
+  }
+}
+
+function read(command: Command, words: string[]): Pick<Input, 'options' | 'operands'> {
+  const usage = `usage: ${NAME} ${command.name} ${command.usage}`;
+  try {
+    const { values, positionals } = parseArgs({
+      args: words,
+      options: { ...command.options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: true,
+      strict: true,
+    });
+    if (positionals.length > command.operands) {
+      throw new UsageError(`${command.name} takes no ${positionals[command.operands] ?? ''}\n${usage}`);
+    }
+    return { options: values, operands: positionals };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+  }
+}
+
+function overview(): string[] {
+  return [
+    `usage: ${NAME} COMMAND [OPTIONS]`,
+    '',
+    ...table(COMMANDS.map((command) => [`  ${command.name}`, command.summary])),
+    '',
+    `${NAME} COMMAND --help tells more.`,
+  ];
+}
+
+function helpOf(command: Command): string[] {
+  return [
+    `usage: ${NAME} ${command.name} ${command.usage}`,
+    '',
+    `${command.name} ${command.summary}.`,
+    '',
+    ...command.details.map((line) => `  ${line}`),
+  ];
+}
+
+/** The message, and those of its causes that it does not have already. */
+function told(error: unknown): string {
+  const lines: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) lines.push(at.message);
+  return lines.length > 0 ? lines.join('\n  because: ') : String(error);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const code = codeOf(error);
+  if (code === 'ERR_EMBED_ABORTED') {
+    process.stderr.write('Interrupted. What was fetched is kept: the same command goes on from there.\n');
+    process.exitCode = 130;
+    return;
+  }
+  process.stderr.write(`${code === undefined ? '' : `${code}: `}${told(error)}\n`);
+  process.exitCode = error instanceof UsageError || code === 'ERR_EMBED_INVALID_ARGUMENT' ? 2 : 1;
+});

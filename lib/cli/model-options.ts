@@ -1,0 +1,54 @@
+/** The options by which a command that embeds says with which model, and the load itself. */
+
+import { Embedder } from '../embedder.js';
+import type { LoadOptions, Precision } from '../types.js';
+import { text, UsageError, type Input, type OptionTable } from './command.js';
+import { wholeNumber } from './numbers.js';
+
+const PRECISIONS: readonly Precision[] = ['fp32', 'int8'];
+
+/** For the command's table of options. */
+export const MODEL_OPTIONS: OptionTable = {
+  model: { type: 'string' },
+  precision: { type: 'string' },
+  threads: { type: 'string' },
+  'cache-dir': { type: 'string' },
+  offline: { type: 'boolean' },
+};
+
+/** For the command's help. */
+export const MODEL_DETAILS: readonly string[] = [
+  '--model MODEL        a hub id or a folder; default: the default model',
+  '--precision P        fp32 or int8; default: fp32',
+  '--threads N          threads that compute; default: the physical cores, at most 8',
+  '--cache-dir FOLDER   the cache of models',
+  '--offline            fetches nothing',
+];
+
+/** The load that the options ask for; what they do not say is left to the defaults of `Embedder.load`. */
+export function loadOptions(input: Input): LoadOptions {
+  const options: LoadOptions = { signal: input.signal };
+  const [model, cacheDir] = [text(input, 'model'), text(input, 'cache-dir')];
+  const threads = wholeNumber(input, 'threads');
+  if (model !== undefined) options.model = model;
+  if (cacheDir !== undefined) options.cacheDir = cacheDir;
+  if (threads !== undefined) options.threads = threads;
+  if (input.options['offline'] === true) options.offline = true;
+  const given = text(input, 'precision');
+  if (given !== undefined) {
+    const precision = PRECISIONS.find((name) => name === given);
+    if (!precision) throw new UsageError(`Expected fp32 or int8 for --precision but received ${given}`);
+    options.precision = precision;
+  }
+  return options;
+}
+
+/** Loads the model, hands it to `use` and closes it. */
+export async function withModel(options: LoadOptions, use: (embedder: Embedder) => Promise<void>): Promise<void> {
+  const embedder = await Embedder.load(options);
+  try {
+    await use(embedder);
+  } finally {
+    await embedder.close();
+  }
+}

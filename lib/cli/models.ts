@@ -1,0 +1,29 @@
+/** `models`: lists what is cached. */
+
+import { answer } from '../abort.js';
+import { nativeAddon } from '../native.js';
+import { text, say, type Command } from './command.js';
+import { bytes, table } from './format.js';
+
+export const models: Command = {
+  name: 'models',
+  usage: '[--cache-dir FOLDER]',
+  summary: 'lists the models in the cache, with their sizes',
+  details: ['--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub'],
+  options: { 'cache-dir': { type: 'string' } },
+  operands: 0,
+  async run(input) {
+    const found = await answer(() => Promise.resolve(nativeAddon().cachedModels(text(input, 'cache-dir'))));
+    if (found.length === 0) {
+      say('The cache has no model. Fetch one with: npx sentence-embedder pull');
+      return;
+    }
+    const rows = found.map((model) => [
+      model.model,
+      bytes(model.bytes),
+      model.revisions.map((revision) => revision.slice(0, 12)).join(', '),
+      model.partial ? 'partly fetched' : '',
+    ]);
+    for (const line of table(rows)) say(line);
+  },
+};

@@ -1,0 +1,25 @@
+/** `rm`: removes models from the cache. */
+
+import { answer } from '../abort.js';
+import { nativeAddon } from '../native.js';
+import { text, say, UsageError, type Command } from './command.js';
+import { bytes } from './format.js';
+
+export const rm: Command = {
+  name: 'rm',
+  usage: 'MODEL... [--cache-dir FOLDER]',
+  summary: 'removes models from the cache, all revisions of them',
+  details: [
+    'MODEL              the id of a model, as `models` lists it',
+    '--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub',
+  ],
+  options: { 'cache-dir': { type: 'string' } },
+  operands: Infinity,
+  async run(input) {
+    if (input.operands.length === 0) throw new UsageError('rm takes the id of at least one model');
+    for (const model of input.operands) {
+      const freed = await answer(() => Promise.resolve(nativeAddon().removeModel(model, text(input, 'cache-dir'))));
+      say(`Removed ${model}: ${bytes(freed)}`);
+    }
+  },
+};

@@ -1,0 +1,175 @@
+/** The configuration of the drop-in embedders: every default and range, once. */
+
+import type { EmbedderKind, IEmbedderConfig } from './iembedder.js';
+
+export const DEFAULT_MODEL = 'sentence-transformers/paraphrase-multilingual-mpnet-base-v2';
+export const SIDECAR_URL = 'http://127.0.0.1:8421';
+export const OLLAMA_URL = 'http://127.0.0.1:11434';
+export const START_TIMEOUT_MS = 120_000;
+export const TEST_DIMENSION = 768;
+
+/** Characters up to which a text counts as short. */
+export const SHORT_TEXT = 200;
+
+/** How often a failed session is replaced without a success between. */
+export const MAX_REBUILDS = 3;
+
+/** How much memory must grow after a restart that did not help before the next one is advised. */
+export const GROWTH_AFTER_RESTART = 1.25;
+
+/** The longest time that a timer of JavaScript can hold. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** The options that all kinds have, with their defaults filled in. */
+export type Settings = Required<Omit<IEmbedderConfig, 'onEvent' | 'modelName'>> &
+  Pick<IEmbedderConfig, 'onEvent' | 'modelName'>;
+
+const DEFAULTS = {
+  batchSize: 32,
+  normalizeVectors: true,
+  timeout: 30_000,
+  retries: 2,
+  retryDelay: 1000,
+  autoStart: true,
+  autoRestart: true,
+  maxFilesBeforeRestart: 5000,
+  maxMemoryMB: 1500,
+  drainTimeout: 10_000,
+};
+
+/** The configuration with the defaults for what is missing or undefined. */
+export function settingsOf(config: IEmbedderConfig): Settings {
+  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+  return { ...DEFAULTS, ...(given as IEmbedderConfig) };
+}
+
+/** Says what is wrong with a value, or nothing. */
+type Check = (value: unknown) => string | undefined;
+
+const whole =
+  (least: number, most: number): Check =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+      ? undefined
+      : `a whole number from ${String(least)} to ${String(most)}`;
+const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
+const filled: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a string that is not empty');
+const callback: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
+const plain: Check = (value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'an object';
+const address: Check = (value) =>
+  typeof value === 'string' && /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : '')
+    ? undefined
+    : 'an http or https address';
+const word =
+  (...words: string[]): Check =>
+  (value) =>
+    words.includes(value as string) ? undefined : words.map((it) => `'${it}'`).join(' or ');
+const strings: Check = (value) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string') ? undefined : 'an array of strings';
+
+const COMMON: Record<string, Check> = {
+  modelName: filled,
+  batchSize: whole(1, 4096),
+  normalizeVectors: flag,
+  timeout: whole(1, MAX_TIMER_MS),
+  retries: whole(0, 100),
+  retryDelay: whole(0, 60_000),
+  autoStart: flag,
+  autoRestart: flag,
+  maxFilesBeforeRestart: whole(1, Number.MAX_SAFE_INTEGER),
+  maxMemoryMB: whole(1, Number.MAX_SAFE_INTEGER),
+  drainTimeout: whole(0, MAX_TIMER_MS),
+  onEvent: callback,
+};
+
+const SERVER: Record<string, Check> = { url: address, startTimeout: whole(1, MAX_TIMER_MS) };
+
+/** Options that only one kind has. Those of `load` are checked where they are used, on the native side. */
+const OF_KIND: Record<EmbedderKind, Record<string, Check | Record<string, Check>>> = {
+  native: { load: plain },
+  sidecar: { sidecar: { ...SERVER, pooling: word('mean', 'cls', 'max'), command: plain } },
+  ollama: { ollama: { ...SERVER, model: filled } },
+  custom: { custom: { embed: callback, fingerprint: filled, close: callback } },
+  test: { dimension: whole(1, 65_536) },
+};
+
+const KINDS = Object.keys(OF_KIND) as EmbedderKind[];
+
+/** What is wrong with the configuration of one kind; options of the kinds that it names beside it are checked too. */
+export function problemsOf(config: unknown, kinds: readonly EmbedderKind[]): string[] {
+  const checks = Object.assign({}, COMMON, ...kinds.map((kind) => OF_KIND[kind])) as typeof COMMON;
+  const problems = problemsIn(config, checks, 'config');
+  if (problems.length > 0) return problems;
+  const { modelName, ollama, custom, sidecar } = config as {
+    modelName?: string;
+    ollama?: { model?: string };
+    custom?: { embed?: unknown; fingerprint?: unknown };
+    sidecar?: { command?: object };
+  };
+  if (kinds.includes('ollama') && ollama?.model === undefined && (kinds[0] !== 'ollama' || modelName === undefined)) {
+    problems.push("Expected the name of Ollama's model for config.ollama.model but received nothing");
+  }
+  if (kinds.includes('custom') && (custom?.embed === undefined || custom.fingerprint === undefined)) {
+    problems.push('Expected both embed and fingerprint for config.custom');
+  }
+  if (sidecar?.command) {
+    const command: Record<string, Check> = { file: filled, args: strings, cwd: filled, env: plain };
+    problems.push(...problemsIn(sidecar.command, command, 'config.sidecar.command'));
+    if (!('file' in sidecar.command)) problems.push('Expected a program for config.sidecar.command.file');
+  }
+  return problems;
+}
+
+/** What is wrong with the configuration of a factory. */
+export function problemsOfFactory(config: unknown): string[] {
+  const wrong = plain(config);
+  if (wrong) return [`Expected ${wrong} for config but received ${describe(config)}`];
+  const { kind = 'native', fallback = [], indexDir, ...rest } = config as Record<string, unknown>;
+  const problems: string[] = [];
+  const known = word(...KINDS);
+  const expect = (check: Check, value: unknown, path: string): void => {
+    const expected = check(value);
+    if (expected) problems.push(`Expected ${expected} for ${path} but received ${describe(value)}`);
+  };
+  expect(known, kind, 'config.kind');
+  if (indexDir !== undefined) expect(filled, indexDir, 'config.indexDir');
+  if (Array.isArray(fallback)) {
+    fallback.forEach((it: unknown, i) => {
+      expect(known, it, `config.fallback[${String(i)}]`);
+    });
+    const twice = [kind, ...(fallback as unknown[])].find((it, i, all) => all.indexOf(it) !== i);
+    if (twice !== undefined) problems.push(`Expected each kind once but received ${describe(twice)} twice`);
+  } else {
+    problems.push(`Expected an array of kinds for config.fallback but received ${describe(fallback)}`);
+  }
+  if (problems.length > 0) return problems;
+  return problemsOf(rest, [kind as EmbedderKind, ...(fallback as EmbedderKind[])]);
+}
+
+function problemsIn(config: unknown, checks: Record<string, Check | Record<string, Check>>, path: string): string[] {
+  const wrong = plain(config);
+  if (wrong) return [`Expected ${wrong} for ${path} but received ${describe(config)}`];
+  return Object.entries(config as object).flatMap(([name, value]: [string, unknown]) => {
+    if (value === undefined) return [];
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (!check) return [`Expected only known names in ${path} but received ${path}.${name} (${describe(value)})`];
+    if (typeof check === 'object') return problemsIn(value, check, `${path}.${name}`);
+    const expected = check(value);
+    return expected ? [`Expected ${expected} for ${path}.${name} but received ${describe(value)}`] : [];
+  });
+}
+
+/** A value in a few words, as the native side's messages say it. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object') return 'an object';
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'string') {
+    return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
+  }
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+    ? `${typeof value} ${String(value)}`
+    : typeof value;
+}

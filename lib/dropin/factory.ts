@@ -1,0 +1,106 @@
+/** Makes embedders of the kind that a configuration names: a host app's way back is one word there. */
+
+import { embedError } from '../errors.js';
+import { TestEmbedder } from '../testing/test-embedder.js';
+import { problemsOfFactory } from './config.js';
+import { CustomEmbedder } from './custom.js';
+import { FallbackEmbedder } from './fallback.js';
+import type {
+  CustomConfig,
+  EmbedderKind,
+  IEmbedderConfig,
+  InProcessConfig,
+  OllamaConfig,
+  SidecarConfig,
+  TestConfig,
+} from './iembedder.js';
+import { InProcessEmbedder } from './in-process.js';
+import type { ManagedEmbedder } from './managed.js';
+import { OllamaEmbedder } from './ollama.js';
+import { SidecarEmbedder } from './sidecar.js';
+
+/** The configuration of an {@link EmbedderFactory}: options of every kind that it names. */
+export interface FactoryConfig extends InProcessConfig, SidecarConfig, OllamaConfig, CustomConfig, TestConfig {
+  /**
+   * What makes the vectors.
+   * @defaultValue `'native'`
+   */
+  kind?: EmbedderKind;
+  /**
+   * Kinds to try, in this order, when the one before cannot start.
+   * @defaultValue none
+   */
+  fallback?: readonly EmbedderKind[];
+  /**
+   * The folder of the index that the vectors are for: a fallback whose vectors do not go with its stamp is not taken.
+   * @defaultValue none: the host checks the stamp itself
+   */
+  indexDir?: string;
+}
+
+/** Makes embedders after one configuration. */
+export class EmbedderFactory {
+  /** The configuration. Frozen. */
+  readonly config: FactoryConfig;
+
+  constructor(config: FactoryConfig = {}) {
+    this.config = Object.freeze({ ...config });
+  }
+
+  /** What is wrong with the configuration, in words. Looks at nothing but the configuration itself. */
+  validateConfig(): { valid: boolean; errors: string[] } {
+    const errors = problemsOfFactory(this.config);
+    return { valid: errors.length === 0, errors };
+  }
+
+  /** An embedder, not initialized yet. Throws `ERR_EMBED_INVALID_ARGUMENT` when the configuration is wrong. */
+  create(): ManagedEmbedder | FallbackEmbedder {
+    const { valid, errors } = this.validateConfig();
+    if (!valid) throw embedError('ERR_EMBED_INVALID_ARGUMENT', errors.join('; '));
+    const { kind = 'native', fallback = [], indexDir, ...options } = this.config;
+    const first = make(kind, options);
+    if (fallback.length === 0) return first;
+    // The model's name is the first kind's; what Ollama calls a model is never that.
+    const others = fallback.map((it) => make(it, it === 'native' || it === 'sidecar' ? options : nameless(options)));
+    return new FallbackEmbedder(first, others, { onEvent: options.onEvent, indexDir });
+  }
+}
+
+/** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
+export function createProductionFactory(overrides: FactoryConfig = {}): EmbedderFactory {
+  return new EmbedderFactory({ kind: 'native', ...overrides });
+}
+
+/** A factory for an app's own tests: vectors that are hashes of the texts, without a model and without native code. */
+export function createTestFactory(overrides: FactoryConfig = {}): EmbedderFactory {
+  return new EmbedderFactory({ kind: 'test', ...overrides });
+}
+
+type Options = Omit<FactoryConfig, 'kind' | 'fallback' | 'indexDir'>;
+
+function make(kind: EmbedderKind, options: Options): ManagedEmbedder {
+  const { load, sidecar, ollama, custom, dimension, ...common } = options;
+  switch (kind) {
+    case 'native':
+      return new InProcessEmbedder(given<InProcessConfig>({ ...common, load }));
+    case 'sidecar':
+      return new SidecarEmbedder(given<SidecarConfig>({ ...common, sidecar }));
+    case 'ollama':
+      return new OllamaEmbedder(given<OllamaConfig>({ ...common, ollama }));
+    case 'custom':
+      return new CustomEmbedder(given<CustomConfig>({ ...common, custom }));
+    case 'test':
+      return new TestEmbedder(given<TestConfig>({ ...common, dimension }));
+  }
+}
+
+function nameless(options: Options): Options {
+  const rest = { ...options };
+  delete rest.modelName;
+  return rest;
+}
+
+/** Without the options that are undefined. */
+function given<T extends IEmbedderConfig>(options: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,118 @@
+/** JSON over HTTP for the kinds that speak to a server: connections are kept, limits are kept, errors are of this package. */
+
+import { types } from 'node:util';
+import { listen } from '../abort.js';
+import { embedError, throwIfAborted } from '../errors.js';
+import type { EmbedErrorCode } from '../types.js';
+
+/** Longest part of a server's own words that is shown. */
+const SHOWN = 300;
+
+export interface JsonRequest {
+  readonly url: string;
+  /** Sent as JSON with POST; without it the request is a GET. */
+  readonly body?: unknown;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** The answer of a server, or the reason why there is none: `ERR_EMBED_...` */
+export async function requestJson({ url, body, signal, timeoutMs }: JsonRequest): Promise<unknown> {
+  throwIfAborted(signal);
+  const end = new AbortController();
+  const limit = { passed: false };
+  const timer = setTimeout(() => {
+    limit.passed = true;
+    end.abort();
+  }, timeoutMs);
+  const stopListening = listen(signal, () => {
+    end.abort();
+  });
+  try {
+    // Node's fetch keeps connections open and uses them again.
+    const response = await fetch(url, {
+      signal: end.signal,
+      ...(body === undefined
+        ? {}
+        : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    const text = await response.text(); // to its end, so that the connection can be used again
+    if (!response.ok) {
+      const said = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+      throw embedError(codeOfStatus(response.status), `${url} answered ${String(response.status)}: ${said}`);
+    }
+    return parsed(text, url);
+  } catch (error) {
+    throwIfAborted(signal);
+    if (limit.passed) {
+      throw embedError('ERR_EMBED_TIMEOUT', `${url} did not answer within ${String(timeoutMs)} ms`, { cause: error });
+    }
+    // By its name: in jest and in `node:vm` the error of `fetch` is no instance of the caller's `TypeError`.
+    if (types.isNativeError(error) && error.name === 'TypeError') throw unreachable(url, error);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    stopListening();
+  }
+}
+
+function codeOfStatus(status: number): EmbedErrorCode {
+  if (status === 404) return 'ERR_EMBED_MODEL_NOT_FOUND';
+  if (status === 408 || status === 504) return 'ERR_EMBED_TIMEOUT';
+  return status >= 400 && status < 500 ? 'ERR_EMBED_INVALID_ARGUMENT' : 'ERR_EMBED_INFERENCE';
+}
+
+function parsed(text: string, url: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw embedError('ERR_EMBED_INFERENCE', `${url} answered what is not JSON`, { cause });
+  }
+}
+
+/** `fetch` says "fetch failed"; what happened is in its cause. */
+function unreachable(url: string, error: Error): Error {
+  const { code, message } = (error.cause ?? error) as { code?: string; message?: string };
+  const noServer = code !== undefined && ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code);
+  return noServer
+    ? embedError('ERR_EMBED_RUNTIME_NOT_FOUND', `There is no server at ${url} (${code})`, { cause: error })
+    : embedError('ERR_EMBED_INFERENCE', `The connection to ${url} broke: ${String(message)}`, { cause: error });
+}
+
+/** The vectors of an answer, if they are `count` vectors of one length of finite numbers. */
+export function checkedVectors(
+  value: unknown,
+  expected: { count: number; dimension: number | undefined; from: string },
+): Float32Array[] {
+  const { count, dimension, from } = expected;
+  const refuse = (what: string): never => {
+    throw embedError('ERR_EMBED_INFERENCE', `Expected ${String(count)} vectors from ${from} but received ${what}`);
+  };
+  if (!Array.isArray(value)) return refuse('none');
+  if (value.length !== count) return refuse(String(value.length));
+  let length = dimension;
+  return value.map((row: unknown, i) => {
+    if (!isNumbers(row)) return refuse(`something else as number ${String(i)}`);
+    length ??= row.length;
+    if (row.length !== length || length === 0) {
+      return refuse(`one of ${String(row.length)} numbers instead of ${String(length)} as number ${String(i)}`);
+    }
+    const vector = Float32Array.from(row);
+    return vector.every(Number.isFinite) ? vector : refuse(`one that is not of finite numbers as number ${String(i)}`);
+  });
+}
+
+function isNumbers(row: unknown): row is ArrayLike<number> {
+  return ArrayBuffer.isView(row) || (Array.isArray(row) && row.every((value) => typeof value === 'number'));
+}
+
+/** Scales to length 1; a vector of zeros stays as it is. */
+export function unit(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector);
+  return length > 0 ? vector.map((value) => value / length) : vector;
+}
+
+/** The address of a path of a server. */
+export function addressOf(server: string, path: string): string {
+  return `${server.replace(/\/+$/, '')}${path}`;
+}

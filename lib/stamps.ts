@@ -1,0 +1,267 @@
+/** Index stamps: which vector space an index was made in, kept beside it, so that spaces are never mixed. */
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EmbedderKind, VectorSpace } from './dropin/iembedder.js';
+import type { Embedder } from './embedder.js';
+import { embedError } from './errors.js';
+import type { Precision } from './types.js';
+
+/** The stamp's file in the index's folder. */
+const STAMP_FILE = '.embedding-stamp.json';
+
+/** The integer that apps kept beside an index before there were stamps. */
+const MARKER_FILE = '.db-version';
+
+const FORMAT = 1;
+
+/** What an index was made with. */
+export interface IndexStamp extends VectorSpace {
+  /** The integer in `.db-version` when the stamp was written; `null` without one. */
+  readonly dbVersion: number | null;
+  /** When the stamp was written: ISO 8601. */
+  readonly writtenAt: string;
+}
+
+/** What an embedder has to be for a stamp: an {@link Embedder}, or an {@link IEmbedder} of this package that has started. */
+export type Stampable = Embedder | { readonly space: VectorSpace | undefined };
+
+/**
+ * How the vectors of an embedder and those of an index go together.
+ *
+ * | verdict | meaning | what to do |
+ * |---|---|---|
+ * | `match` | the same vector space | go on |
+ * | `compatible` | the same model in the same precision, made by another program or without a name for its weights | go on, and write the stamp |
+ * | `missing` | nothing tells what the index was made with | write the stamp if the index is empty, else re-index |
+ * | `reindex` | another vector space | re-index |
+ */
+export type IndexVerdict = 'match' | 'missing' | 'compatible' | 'reindex';
+
+/** What {@link checkIndexStamp} answers. */
+export interface IndexCheck {
+  readonly verdict: IndexVerdict;
+  /** The verdict's reason, for people. */
+  readonly reason: string;
+  /** The stamp that was found, or that `.db-version` stands for. */
+  readonly stamp?: IndexStamp;
+  /** The integer in `.db-version`; `null` without one. */
+  readonly dbVersion: number | null;
+}
+
+/** What an integer in `.db-version` stands for. */
+export type LegacySpace = Partial<VectorSpace> & Pick<VectorSpace, 'kind' | 'model'>;
+
+/** Options of {@link checkIndexStamp}. */
+export interface IndexCheckOptions {
+  /**
+   * What an index without a stamp was made with, by the integer in `.db-version`. What is left out counts as not known,
+   * except `normalize`, which then is true, and `precision` of a sidecar, which then is fp32.
+   */
+  legacy?: Readonly<Record<number, LegacySpace>>;
+}
+
+/** The vector space of a loaded model or of a started embedder. */
+export function spaceOf(embedder: Stampable): VectorSpace {
+  if ('info' in embedder) {
+    const { model, revision, dimension, maxTokens, pooling, normalize, precision, fingerprint, modelFile } =
+      embedder.info;
+    // Another file than the plain one may hold fp16 or 8-bit weights: that it computes in fp32 then says too little.
+    const plain = /(^|[\\/])model\.onnx$/.test(modelFile);
+    const exact = { model, revision, dimension, maxTokens, pooling, normalize, fingerprint };
+    return { kind: 'native', ...exact, precision: plain || precision !== 'fp32' ? precision : null };
+  }
+  if (embedder.space) return embedder.space;
+  throw embedError(
+    'ERR_EMBED_CLOSED',
+    'The embedder is not initialized: its vector space is known once it has started',
+  );
+}
+
+/** The stamp in an index's folder; nothing where there is none, or where the file is something else. */
+export async function readIndexStamp(dir: string): Promise<IndexStamp | undefined> {
+  return (await readStamp(dir)).stamp;
+}
+
+/**
+ * Writes the stamp of what `embedder` makes into an index's folder, which is made if it is not there. Whoever reads
+ * meanwhile sees the old stamp or the new one.
+ */
+export async function writeIndexStamp(dir: string, embedder: Stampable): Promise<IndexStamp> {
+  const space = spaceOf(embedder);
+  await mkdir(dir, { recursive: true });
+  const stamp: IndexStamp = { ...space, dbVersion: await readMarker(dir), writtenAt: new Date().toISOString() };
+  const temporary = join(dir, `${STAMP_FILE}.${randomUUID()}.tmp`);
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(`${JSON.stringify({ format: FORMAT, ...stamp }, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, join(dir, STAMP_FILE));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  return stamp;
+}
+
+/** Whether vectors of `embedder` may go into, and be compared with, the index in `dir`. */
+export async function checkIndexStamp(
+  dir: string,
+  embedder: Stampable,
+  options: IndexCheckOptions = {},
+): Promise<IndexCheck> {
+  const now = spaceOf(embedder);
+  const [{ stamp, problem }, dbVersion] = await Promise.all([readStamp(dir), readMarker(dir)]);
+  if (stamp) {
+    if (stamp.dbVersion !== null && dbVersion !== null && stamp.dbVersion !== dbVersion) {
+      const change = `${MARKER_FILE} went from ${String(stamp.dbVersion)} to ${String(dbVersion)}`;
+      const reason = `${change} after the stamp was written: another program has made the index anew`;
+      return { verdict: 'reindex', reason, stamp, dbVersion };
+    }
+    return { ...compare(stamp, now), stamp, dbVersion };
+  }
+  if (dbVersion === null) return { verdict: 'missing', reason: problem, dbVersion };
+  const legacy = options.legacy?.[dbVersion];
+  if (!legacy) {
+    const reason = `${problem}, and ${MARKER_FILE} says ${String(dbVersion)}, which options.legacy does not explain`;
+    return { verdict: 'missing', reason, dbVersion };
+  }
+  const unknown = { revision: null, maxTokens: null, pooling: null, fingerprint: null };
+  const precision: Precision | null = legacy.kind === 'sidecar' ? 'fp32' : null;
+  const former = {
+    ...unknown,
+    precision,
+    dimension: now.dimension,
+    normalize: true,
+    ...legacy,
+    dbVersion,
+    writtenAt: '',
+  };
+  const { verdict, reason } = compare(former, now);
+  return { verdict, reason: `${MARKER_FILE} says ${String(dbVersion)}: ${reason}`, stamp: former, dbVersion };
+}
+
+/** Kinds that run the models of sentence-transformers as sentence-transformers does. */
+const SENTENCE_TRANSFORMERS: ReadonlySet<EmbedderKind> = new Set(['native', 'sidecar']);
+
+function compare(was: VectorSpace, now: VectorSpace): Pick<IndexCheck, 'verdict' | 'reason'> {
+  if (was.fingerprint !== null && was.fingerprint === now.fingerprint && was.kind === now.kind) {
+    return { verdict: 'match', reason: `The index was made with ${title(now)}, as loaded` };
+  }
+  const related = SENTENCE_TRANSFORMERS.has(was.kind) && SENTENCE_TRANSFORMERS.has(now.kind);
+  if (was.kind !== now.kind && !related) {
+    return {
+      verdict: 'reindex',
+      reason: `The index was made with ${title(was)}, and ${title(now)} is another vector space`,
+    };
+  }
+  const differences = differencesOf(was, now);
+  if (differences.length > 0) {
+    return {
+      verdict: 'reindex',
+      reason: `The index was made with ${title(was)}, which differs in ${differences.join(', ')}`,
+    };
+  }
+  if (was.fingerprint !== null && now.fingerprint !== null) {
+    const reason = `The index was made with ${title(was)} by that name, but its weights or its tokenizer are others`;
+    return { verdict: 'reindex', reason };
+  }
+  if (was.kind === now.kind && was.fingerprint === now.fingerprint) {
+    return { verdict: 'match', reason: `The index was made with ${title(now)}, as far as it tells` };
+  }
+  if (!related) {
+    return { verdict: 'reindex', reason: `Nothing shows that ${title(was)} is still the same model` };
+  }
+  const reason = `The index was made with ${title(was)}: ${title(now)} gives the same vectors, to rounding`;
+  return { verdict: 'compatible', reason };
+}
+
+function differencesOf(was: VectorSpace, now: VectorSpace): string[] {
+  const differences: string[] = [];
+  const expect = (name: string, before: unknown, after: unknown): void => {
+    if (before !== after) differences.push(`${name} (${String(before)}, now ${String(after)})`);
+  };
+  const whereKnown = (name: string, before: unknown, after: unknown): void => {
+    if (before !== null && after !== null) expect(name, before, after);
+  };
+  expect('model', plainName(was.model), plainName(now.model));
+  expect('dimension', was.dimension, now.dimension);
+  expect('normalisation', was.normalize, now.normalize);
+  whereKnown('revision', was.revision, now.revision);
+  whereKnown('pooling', was.pooling, now.pooling);
+  whereKnown('max tokens', was.maxTokens, now.maxTokens);
+  // Rounding apart, fp32 is fp32; of what is not known that cannot be said.
+  expect('precision', was.precision ?? 'unknown', now.precision ?? 'unknown');
+  return differences;
+}
+
+/** The name without the owner that sentence-transformers may leave out. */
+function plainName(model: string): string {
+  return model.toLowerCase().replace(/^sentence-transformers\//, '');
+}
+
+function title({ kind, model, precision }: VectorSpace): string {
+  return `${model} (${precision === null ? kind : `${kind}, ${precision}`})`;
+}
+
+async function readStamp(
+  dir: string,
+): Promise<{ stamp: IndexStamp; problem?: never } | { stamp?: never; problem: string }> {
+  const path = join(dir, STAMP_FILE);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const absent = code === 'ENOENT' || code === 'ENOTDIR';
+    return { problem: absent ? `There is no stamp in ${dir}` : `${path} cannot be read (${String(code)})` };
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    return { problem: `${path} is not JSON` };
+  }
+  if (typeof content === 'object' && content !== null && 'format' in content && Number(content.format) > FORMAT) {
+    return { problem: `${path} was written by a newer version of this package` };
+  }
+  return isStamp(content) ? { stamp: pick(content) } : { problem: `${path} is no stamp of this package` };
+}
+
+const KINDS: readonly unknown[] = ['native', 'sidecar', 'ollama', 'custom', 'test'] satisfies EmbedderKind[];
+
+function isStamp(content: unknown): content is IndexStamp {
+  if (typeof content !== 'object' || content === null) return false;
+  const it = content as Record<string, unknown>;
+  const isText = (value: unknown): boolean => typeof value === 'string';
+  const isCount = (value: unknown): boolean => Number.isInteger(value);
+  const orNull = (value: unknown, check: (value: unknown) => boolean): boolean => value === null || check(value);
+  return (
+    it['format'] === FORMAT &&
+    KINDS.includes(it['kind']) &&
+    isText(it['model']) &&
+    isCount(it['dimension']) &&
+    typeof it['normalize'] === 'boolean' &&
+    isText(it['writtenAt']) &&
+    ['revision', 'pooling', 'precision', 'fingerprint'].every((name) => orNull(it[name], isText)) &&
+    ['maxTokens', 'dbVersion'].every((name) => orNull(it[name], isCount))
+  );
+}
+
+/** Only what a stamp has: a file of the same format may say more. */
+function pick(stamp: IndexStamp): IndexStamp {
+  const { kind, model, revision, dimension, maxTokens, pooling, normalize, precision, fingerprint } = stamp;
+  const space = { kind, model, revision, dimension, maxTokens, pooling, normalize, precision, fingerprint };
+  return { ...space, dbVersion: stamp.dbVersion, writtenAt: stamp.writtenAt };
+}
+
+/** The integer in `.db-version`; nothing where there is no such file or it says something else. */
+async function readMarker(dir: string): Promise<number | null> {
+  const text = await readFile(join(dir, MARKER_FILE), 'utf8').catch(() => '');
+  return /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : null;
+}

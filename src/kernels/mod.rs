@@ -1,0 +1,133 @@
+//! The arithmetic of an encoder on one thread: 8-bit products, attention, layer normalisation, token rows.
+//!
+//! Kernels are generic over [`simd::Simd`] and take plain slices; nothing here knows ONNX Runtime. A result depends on its
+//! own row alone, never on what else is in the batch.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "hot loops over bounds that each kernel checks once, before its first row"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "tiles are clearer, and stay in registers, with the row and block they are at"
+)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "the contract stands at the trait Simd and at Task"
+)]
+#![allow(
+    missing_docs,
+    reason = "operations like `add` and fields like `query` say it all; what is not obvious is documented"
+)]
+
+pub mod attention;
+pub mod portable;
+pub mod product;
+pub mod rows;
+pub mod simd;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::OnceLock;
+
+use self::portable::Portable;
+use self::simd::Simd;
+
+/// The instruction set that the kernels run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Isa {
+    /// AVX-512 with VNNI.
+    Avx512,
+    /// AVX2 with VNNI.
+    AvxVnni,
+    /// AVX2 and FMA.
+    Avx2,
+    /// Whatever the compiler makes of plain Rust.
+    Portable,
+}
+
+impl Isa {
+    /// The best that this CPU has; asked once per process.
+    #[must_use]
+    pub fn detect() -> Self {
+        static DETECTED: OnceLock<Isa> = OnceLock::new();
+        *DETECTED.get_or_init(|| Self::available().first().copied().unwrap_or(Self::Portable))
+    }
+
+    /// All that this CPU has, best first.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                found.push(Self::Avx512);
+            }
+            if avx2 && is_x86_feature_detected!("avxvnni") {
+                found.push(Self::AvxVnni);
+            }
+            if avx2 {
+                found.push(Self::Avx2);
+            }
+        }
+        found.push(Self::Portable);
+        found
+    }
+}
+
+/// A piece of work that can run on any instruction set.
+pub trait Task {
+    /// Does the work.
+    ///
+    /// # Safety
+    /// Only inside a function that enables the features of `S`, on a CPU that has them. Implementations are
+    /// `#[inline(always)]`, or the features would not reach them.
+    unsafe fn run<S: Simd>(self);
+}
+
+/// Runs `task` on `isa`.
+///
+/// # Safety
+/// This CPU must have `isa` ([`Isa::available`]), and what the task says of its own pointers must hold.
+pub unsafe fn run(isa: Isa, task: impl Task) {
+    // SAFETY: the caller vouches for the instruction set.
+    unsafe {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => avx512(task),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => avx_vnni(task),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => avx2(task),
+            _ => task.run::<Portable>(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn avx512(task: impl Task) {
+    // SAFETY: this function enables the features; the caller checked the CPU.
+    unsafe { task.run::<x86::Avx512>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avxvnni")]
+unsafe fn avx_vnni(task: impl Task) {
+    // SAFETY: as above.
+    unsafe { task.run::<x86::AvxVnni>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2(task: impl Task) {
+    // SAFETY: as above.
+    unsafe { task.run::<x86::Avx2>() }
+}

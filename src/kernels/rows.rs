@@ -1,0 +1,140 @@
+//! What is done to whole rows of hidden states: residual and layer normalisation, and the sum of a token's table rows.
+
+use super::Task;
+use super::simd::{LANES, Simd, fold};
+
+/// Scale, shift and epsilon of a layer normalisation.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm<'a> {
+    /// `[hidden]`.
+    pub gamma: &'a [f32],
+    /// `[hidden]`.
+    pub beta: &'a [f32],
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+/// `out = normalise(out + residual)`, row by row.
+pub struct AddAndNormalize<'a> {
+    /// `[rows, hidden]`.
+    pub out: &'a mut [f32],
+    /// `[rows, hidden]`.
+    pub residual: &'a [f32],
+    /// Its length is the length of a row; a multiple of sixteen.
+    pub norm: Norm<'a>,
+}
+
+impl Task for AddAndNormalize<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let hidden = self.norm.gamma.len();
+        for (out, residual) in self
+            .out
+            .chunks_exact_mut(hidden)
+            .zip(self.residual.chunks_exact(hidden))
+        {
+            for i in (0..hidden).step_by(LANES) {
+                // SAFETY: both rows have `hidden` elements, a multiple of sixteen.
+                unsafe {
+                    let sum = S::add(S::load(out.as_ptr().add(i)), S::load(residual.as_ptr().add(i)));
+                    S::store(out.as_mut_ptr().add(i), sum);
+                }
+            }
+            // SAFETY: as above.
+            unsafe { normalize::<S>(out, self.norm) };
+        }
+    }
+}
+
+/// Normalises one row in place.
+#[inline(always)]
+unsafe fn normalize<S: Simd>(row: &mut [f32], norm: Norm) {
+    let hidden = row.len();
+    // SAFETY: the row, gamma and beta have the same length, a multiple of sixteen.
+    unsafe {
+        let x = row.as_mut_ptr();
+        let mut sum = S::splat(0.0);
+        for i in (0..hidden).step_by(LANES) {
+            sum = S::add(sum, S::load(x.add(i)));
+        }
+        let mean = S::splat(fold::<S>(sum, |a, b| a + b) / hidden as f32);
+        let mut squares = S::splat(0.0);
+        for i in (0..hidden).step_by(LANES) {
+            let centred = S::sub(S::load(x.add(i)), mean);
+            squares = S::mul_add(centred, centred, squares);
+        }
+        let variance = fold::<S>(squares, |a, b| a + b) / hidden as f32;
+        let inverse = S::splat(1.0 / (variance + norm.epsilon).sqrt());
+        for i in (0..hidden).step_by(LANES) {
+            let centred = S::mul(S::sub(S::load(x.add(i)), mean), inverse);
+            let scaled = S::mul_add(
+                centred,
+                S::load(norm.gamma.as_ptr().add(i)),
+                S::load(norm.beta.as_ptr().add(i)),
+            );
+            S::store(x.add(i), scaled);
+        }
+    }
+}
+
+/// A row of a table of `f32` that is added to a token's row.
+#[derive(Debug, Clone, Copy)]
+pub struct Addend<'a> {
+    /// One id per token, or fewer that repeat (positions that are the same for each text).
+    pub ids: &'a [i64],
+    /// `[rows, hidden]`.
+    pub table: &'a [f32],
+}
+
+/// Sums the rows of each token's tables and normalises the sum.
+pub struct Embed<'a> {
+    /// One id per token, each checked against the table.
+    pub ids: &'a [i64],
+    /// `[vocabulary, hidden]`.
+    pub table: &'a [u8],
+    /// `[vocabulary, 2]`: scale and minimum of each row.
+    pub ranges: &'a [f32],
+    /// Positions and types, each id checked against its table.
+    pub addends: &'a [Addend<'a>],
+    /// What follows.
+    pub norm: Norm<'a>,
+    /// `[tokens, hidden]`.
+    pub out: &'a mut [f32],
+    /// Number of the first token, for addends that repeat.
+    pub first: usize,
+}
+
+impl Task for Embed<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let hidden = self.norm.gamma.len();
+        for (t, (out, &id)) in self.out.chunks_exact_mut(hidden).zip(self.ids).enumerate() {
+            let id = id as usize;
+            let row = &self.table[id * hidden..][..hidden];
+            let (scale, minimum) = (self.ranges[2 * id], self.ranges[2 * id + 1]);
+            for i in (0..hidden).step_by(LANES) {
+                // SAFETY: every row has `hidden` elements, a multiple of sixteen.
+                unsafe {
+                    let values = S::load_bytes(row.as_ptr().add(i));
+                    S::store(
+                        out.as_mut_ptr().add(i),
+                        S::mul_add(values, S::splat(scale), S::splat(minimum)),
+                    );
+                }
+            }
+            for addend in self.addends {
+                let id = addend.ids[(self.first + t) % addend.ids.len()] as usize;
+                let row = &addend.table[id * hidden..][..hidden];
+                for i in (0..hidden).step_by(LANES) {
+                    // SAFETY: as above.
+                    unsafe {
+                        let sum = S::add(S::load(out.as_ptr().add(i)), S::load(row.as_ptr().add(i)));
+                        S::store(out.as_mut_ptr().add(i), sum);
+                    }
+                }
+            }
+            // SAFETY: as above.
+            unsafe { normalize::<S>(out, self.norm) };
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Every kernel on every instruction set of this machine against a plain loop.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::attention::{Attend, Bias, Scratch};
+use super::product::{Multiply, Quantize, QuantizedRows, Weights};
+use super::rows::{AddAndNormalize, Norm};
+use super::{Isa, run};
+
+/// Numbers that look random and are the same every time.
+fn noise(seed: u64, len: usize, spread: f32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..len)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 40) as f32 / (1 << 24) as f32 - 0.5) * 2.0 * spread
+        })
+        .collect()
+}
+
+fn gelu(x: f64) -> f64 {
+    // erf by its series: slow and sure.
+    let z = x / std::f64::consts::SQRT_2;
+    if z.abs() > 5.0 {
+        return if x > 0.0 { x } else { 0.0 };
+    }
+    let (mut term, mut sum) = (z, z);
+    for n in 1..200 {
+        term *= -z * z / f64::from(n);
+        sum += term / f64::from(2 * n + 1);
+    }
+    0.5 * x * (1.0 + sum * 2.0 / std::f64::consts::PI.sqrt())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn product_is_exact_in_its_integers(rows in 1..20_usize, k in 1..6_usize, n in 1..9_usize, seed: u64, with_gelu: bool) {
+        let (k, n) = (16 * k, 16 * n);
+        let x = noise(seed, rows * k, 3.0);
+        let plain: Vec<i8> = noise(seed ^ 1, k * n, 127.0).iter().map(|w| *w as i8).collect();
+        let outliers = [3_i32, 7];
+        let mut values = vec![0_i8; k * n];
+        for i in 0..k {
+            for c in 0..n {
+                if !outliers.contains(&(i as i32)) {
+                    values[((c / 16 * (k / 4) + i / 4) * 16 + c % 16) * 4 + i % 4] = plain[i * n + c];
+                }
+            }
+        }
+        let columns = noise(seed ^ 2, 3 * n, 0.01);
+        let outlier_weights = noise(seed ^ 3, 2 * n, 1.0);
+        let weights = Weights { k, n, values: &values, columns: &columns, outliers: &outliers, outlier_weights: &outlier_weights };
+        prop_assert!(weights.is_consistent());
+
+        let mut expected = vec![0.0_f64; rows * n];
+        for r in 0..rows {
+            let mut row = x[r * k..][..k].to_vec();
+            for o in outliers { row[o as usize] = 0.0; }
+            let low = row.iter().copied().fold(f32::MAX, f32::min);
+            let range = row.iter().copied().fold(f32::MIN, f32::max) - low;
+            for c in 0..n {
+                let mut sum = 0_i64;
+                for i in 0..k {
+                    if !outliers.contains(&(i as i32)) {
+                        let q = ((row[i] - low) * (255.0 / range)).min(255.0).round_ties_even();
+                        sum += q as i64 * i64::from(plain[i * n + c]);
+                    }
+                }
+                let mut y = sum as f64 * f64::from(columns[c]) * f64::from(range / 255.0)
+                    + f64::from(columns[n + c]) * f64::from(low) + f64::from(columns[2 * n + c]);
+                for (j, o) in outliers.iter().enumerate() {
+                    y += f64::from(x[r * k + *o as usize]) * f64::from(outlier_weights[j * n + c]);
+                }
+                expected[r * n + c] = if with_gelu { gelu(y) } else { y };
+            }
+        }
+        let largest = expected.iter().fold(1.0_f64, |a, b| a.max(b.abs()));
+        let mut first: Option<Vec<f32>> = None;
+        for isa in Isa::available() {
+            let mut quantized = QuantizedRows::default();
+            let mut out = vec![f32::NAN; rows * n];
+            // SAFETY: the instruction set is available and the lengths fit.
+            unsafe {
+                run(isa, Quantize { x: &x, weights, to: &mut quantized });
+                let (half, all) = (n / 32, n / 16);
+                for blocks in [0..half, half..all] {
+                    run(isa, Multiply { rows: &quantized, weights, blocks, gelu: with_gelu, out: out.as_mut_ptr() });
+                }
+            }
+            for (a, e) in out.iter().zip(&expected) {
+                prop_assert!((f64::from(*a) - e).abs() <= 4e-6 * largest, "{isa:?}: {a} for {e}");
+            }
+            // With fused multiply-add the same arithmetic in the same order: the same bits.
+            if isa != Isa::Portable {
+                prop_assert_eq!(first.get_or_insert_with(|| out.clone()), &out);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_its_neighbours(rows in 2..30_usize, seed: u64) {
+        let (k, n) = (64, 96);
+        let x = noise(seed, rows * k, 2.0);
+        let values: Vec<i8> = noise(seed ^ 1, k * n, 127.0).iter().map(|w| *w as i8).collect();
+        let columns = noise(seed ^ 2, 3 * n, 0.01);
+        let weights = Weights { k, n, values: &values, columns: &columns, outliers: &[], outlier_weights: &[] };
+        let isa = Isa::detect();
+        let product = |x: &[f32]| {
+            let mut quantized = QuantizedRows::default();
+            let mut out = vec![0.0; x.len() / k * n];
+            // SAFETY: detected, and the lengths fit.
+            unsafe {
+                run(isa, Quantize { x, weights, to: &mut quantized });
+                run(isa, Multiply { rows: &quantized, weights, blocks: 0..n / 16, gelu: true, out: out.as_mut_ptr() });
+            }
+            out
+        };
+        let together = product(&x);
+        for r in 0..rows {
+            prop_assert_eq!(&product(&x[r * k..][..k]), &together[r * n..][..n]);
+        }
+    }
+
+    #[test]
+    fn normalisation_matches_its_definition(rows in 1..5_usize, hidden in 1..50_usize, seed: u64) {
+        let hidden = 16 * hidden;
+        let (x, residual) = (noise(seed, rows * hidden, 4.0), noise(seed ^ 1, rows * hidden, 4.0));
+        let (gamma, beta) = (noise(seed ^ 2, hidden, 1.0), noise(seed ^ 3, hidden, 1.0));
+        let norm = Norm { gamma: &gamma, beta: &beta, epsilon: 1e-5 };
+        for isa in Isa::available() {
+            let mut out = x.clone();
+            // SAFETY: available, and the lengths fit.
+            unsafe { run(isa, AddAndNormalize { out: &mut out, residual: &residual, norm }) };
+            for r in 0..rows {
+                let sum: Vec<f64> = (0..hidden).map(|i| f64::from(x[r * hidden + i]) + f64::from(residual[r * hidden + i])).collect();
+                let mean = sum.iter().sum::<f64>() / hidden as f64;
+                let variance = sum.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / hidden as f64;
+                for i in 0..hidden {
+                    let e = (sum[i] - mean) / (variance + 1e-5).sqrt() * f64::from(gamma[i]) + f64::from(beta[i]);
+                    prop_assert!((f64::from(out[r * hidden + i]) - e).abs() < 2e-5);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn attention_matches_its_definition(tokens in 1..70_usize, padding in 0..20_usize, size in 1..5_usize, seed: u64) {
+        let (head_size, heads) = (16 * size, 2);
+        let (hidden, total) = (heads * head_size, tokens + padding);
+        let x = noise(seed, total * 3 * hidden, 2.0);
+        let mask: Vec<f32> = (0..total).map(|t| if t < tokens { 0.0 } else { f32::MIN }).collect();
+        let position = noise(seed ^ 1, total * total, 1.0);
+        let scale = 1.0 / (head_size as f32).sqrt();
+        for isa in Isa::available() {
+            let mut scratch = Scratch::default();
+            let mut attend = |total: usize, mask: &[f32]| {
+                let mut out = vec![0.0; total * hidden];
+                let mut narrow = Vec::new();
+                for t in 0..total { narrow.extend_from_slice(&position[t * (tokens + padding)..][..total]); }
+                let biases = [Bias { values: &narrow, stride: total }, Bias { values: mask, stride: 0 }];
+                for head in 0..heads {
+                    // SAFETY: available, and the pointers stay inside x and out.
+                    unsafe {
+                        let from = x.as_ptr().add(head * head_size);
+                        run(isa, Attend {
+                            query: from, key: from.add(hidden), value: from.add(2 * hidden), stride: 3 * hidden,
+                            out: out.as_mut_ptr().add(head * head_size), out_stride: hidden,
+                            tokens: total, head_size, scale, biases: &biases, scratch: &mut scratch,
+                        });
+                    }
+                }
+                out
+            };
+            let out = attend(total, &mask);
+            for head in 0..heads {
+                for q in 0..tokens {
+                    let at = |row: usize, part: usize, d: usize| f64::from(x[row * 3 * hidden + part * hidden + head * head_size + d]);
+                    let scores: Vec<f64> = (0..tokens).map(|t| {
+                        (0..head_size).map(|d| at(q, 0, d) * at(t, 1, d)).sum::<f64>() * f64::from(scale) + f64::from(position[q * total + t])
+                    }).collect();
+                    let highest = scores.iter().copied().fold(f64::MIN, f64::max);
+                    let weights: Vec<f64> = scores.iter().map(|s| (s - highest).exp()).collect();
+                    let sum: f64 = weights.iter().sum();
+                    for d in 0..head_size {
+                        let e = (0..tokens).map(|t| weights[t] * at(t, 2, d)).sum::<f64>() / sum;
+                        let a = f64::from(out[q * hidden + head * head_size + d]);
+                        prop_assert!((a - e).abs() < 2e-5, "{isa:?} {a} {e}");
+                    }
+                }
+            }
+            // Padding changes nothing, to the bit.
+            prop_assert_eq!(&attend(tokens, &mask[..tokens])[..], &out[..tokens * hidden]);
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Copies of models that load faster, kept in a cache: found by key, verified, made once, bounded in number.
+//!
+//! A copy is a folder named by its key: the graph, its weights, and a manifest with the hash of each. It is made under
+//! another name and renamed when it is whole, so that a process that dies half-way, or a full disk, leaves nothing that
+//! is ever loaded. Nothing is flushed to disk for that: a copy that a power cut left torn fails its hash and is made
+//! again.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::events::Cancel;
+use super::store::lock::Lock;
+use crate::config::{EmbedderConfig, PREPARED_COPIES, Precision};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::runtime;
+
+/// The graph in a copy.
+pub const GRAPH_FILE: &str = "model.onnx";
+
+/// The weights in a copy.
+pub const DATA_FILE: &str = "model.onnx.data";
+
+const MANIFEST_FILE: &str = "prepared.json";
+
+/// What a copy is made of and for. Equal recipes give equal copies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The ONNX file, with size and time of its last change, and the same of its external data.
+    sources: Vec<SourceFile>,
+    precision: String,
+    /// Version of the code that makes copies of this precision.
+    maker: u32,
+    onnx_runtime: String,
+    /// Instruction sets that decide the layout of prepacked weights.
+    processor: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct SourceFile {
+    path: PathBuf,
+    size: u64,
+    changed_ns: u128,
+    /// Hash of the file's ends and of blocks between them: finds a replaced file even where the time does not tell.
+    sample: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    recipe: Recipe,
+    files: Vec<CopyFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CopyFile {
+    name: String,
+    size: u64,
+    xxh3: u64,
+}
+
+/// A copy that is there and has the right files of the right sizes.
+pub struct Copy {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+/// The cache of prepared copies.
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Recipe {
+    /// The recipe for a copy of `onnx_file` in `precision` by version `maker` of the code.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] when the file cannot be read.
+    pub fn new(onnx_file: &Path, precision: Precision, maker: u32) -> Result<Self> {
+        let mut sources = vec![SourceFile::of(onnx_file)?];
+        // External data lies beside the graph under a name that only the graph knows: whatever lies there counts.
+        let beside = onnx_file
+            .parent()
+            .map(fs::read_dir)
+            .and_then(io::Result::ok)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut beside: Vec<PathBuf> = beside
+            .map(|entry| entry.path())
+            .filter(|path| is_data_of(path, onnx_file))
+            .collect();
+        beside.sort();
+        for path in beside {
+            sources.push(SourceFile::of(&path)?);
+        }
+        Ok(Self {
+            sources,
+            precision: precision.name().to_owned(),
+            maker,
+            onnx_runtime: runtime::VERSION.to_owned(),
+            processor: processor(),
+        })
+    }
+
+    fn key(&self) -> Result<String> {
+        let text =
+            serde_json::to_vec(self).context(ErrorKind::Internal, || "A recipe could not be written")?;
+        let digest = Sha256::digest(text);
+        Ok(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl SourceFile {
+    fn of(path: &Path) -> Result<Self> {
+        let unreadable = || format!("The model's file {} cannot be read", path.display());
+        // The file that a link of the hub's cache leads to: its name is its hash there.
+        let path = fs::canonicalize(path).context(ErrorKind::ModelNotFound, unreadable)?;
+        let found = fs::metadata(&path).context(ErrorKind::ModelNotFound, unreadable)?;
+        let changed = found
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        Ok(Self {
+            sample: sample(&path, found.len()).context(ErrorKind::ModelNotFound, unreadable)?,
+            size: found.len(),
+            changed_ns: changed.map_or(0, |time| time.as_nanos()),
+            path,
+        })
+    }
+}
+
+impl Copy {
+    /// The graph, to be opened without further optimisation.
+    #[must_use]
+    pub fn graph(&self) -> PathBuf {
+        self.folder.join(GRAPH_FILE)
+    }
+
+    /// Reads the whole copy and compares its hashes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelInvalid`] when a file was changed, or [`ErrorKind::Aborted`].
+    pub fn verify(&self, cancel: &Cancel) -> Result<()> {
+        for file in &self.manifest.files {
+            let path = self.folder.join(&file.name);
+            let changed = || format!("The prepared file {} was changed", path.display());
+            if hash(&path, cancel)? != file.xxh3 {
+                return Err(Error::new(ErrorKind::ModelInvalid, changed()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Cache {
+    /// The cache of `config`, in its `cacheDir` or in this user's folder for caches.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] when no folder is named and this user has none.
+    pub fn of(config: &EmbedderConfig) -> Result<Self> {
+        let root = match &config.cache_dir {
+            Some(named) => Some(named.join("prepared")),
+            None => dirs::cache_dir().map(|caches| caches.join("sentence-embedder").join("prepared")),
+        };
+        root.map(|root| Self { root }).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidArgument,
+                "This user has no folder for caches: name one for prepared models with options.cacheDir",
+            )
+        })
+    }
+
+    /// The copy for `recipe`, if it is there.
+    #[must_use]
+    pub fn find(&self, recipe: &Recipe) -> Option<Copy> {
+        let folder = self.root.join(recipe.key().ok()?);
+        let text = fs::read(folder.join(MANIFEST_FILE)).ok()?;
+        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+        let whole = manifest.recipe == *recipe
+            && manifest.files.iter().any(|file| file.name == GRAPH_FILE)
+            && manifest.files.iter().all(|file| {
+                fs::metadata(folder.join(&file.name)).is_ok_and(|found| found.len() == file.size)
+            });
+        if !whole {
+            return None;
+        }
+        // The time of the manifest's last change is the time of the copy's last use. Failing to note it costs only order.
+        drop(
+            File::options()
+                .append(true)
+                .open(folder.join(MANIFEST_FILE))
+                .and_then(|it| it.set_modified(SystemTime::now())),
+        );
+        Some(Copy { folder, manifest })
+    }
+
+    /// The copy for `recipe`, made by `make` in the folder it is given unless another process was faster.
+    ///
+    /// # Errors
+    /// Those of `make`; [`ErrorKind::ModelNotFound`] when the cache cannot be written; [`ErrorKind::Aborted`].
+    pub fn find_or_make(
+        &self,
+        recipe: &Recipe,
+        cancel: &Cancel,
+        make: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Copy> {
+        let unwritable = || format!("Prepared models cannot be written to {}", self.root.display());
+        let key = recipe.key()?;
+        fs::create_dir_all(&self.root).context(ErrorKind::ModelNotFound, unwritable)?;
+        let _lock = Lock::acquire(&self.root.join(format!("{key}.lock")), cancel, || {})?;
+        if let Some(copy) = self.find(recipe) {
+            return Ok(copy);
+        }
+        let unfinished = self.root.join(format!("{key}.unfinished"));
+        let folder = self.root.join(&key);
+        // What a process left that died here, and a copy that was found broken.
+        remove(&unfinished);
+        remove(&folder);
+        fs::create_dir(&unfinished).context(ErrorKind::ModelNotFound, unwritable)?;
+        let made = make(&unfinished)
+            .and_then(|()| write_manifest(&unfinished, recipe, cancel))
+            .and_then(|()| cancel.check())
+            .and_then(|()| fs::rename(&unfinished, &folder).context(ErrorKind::ModelNotFound, unwritable));
+        if let Err(error) = made {
+            remove(&unfinished);
+            return Err(error);
+        }
+        self.prune(&key, recipe);
+        self.find(recipe)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "A prepared copy vanished"))
+    }
+
+    /// Throws away the copy for `recipe`: it was found to be wrong.
+    pub fn discard(&self, copy: Copy) {
+        remove(&copy.folder);
+    }
+
+    /// Removes copies of the same source that nothing makes any more, and all but the last used few.
+    fn prune(&self, key: &str, recipe: &Recipe) {
+        let mut others: Vec<(SystemTime, PathBuf, Option<Recipe>)> = fs::read_dir(&self.root)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.file_name() != *key && entry.path().is_dir())
+            .filter_map(|entry| {
+                let manifest = entry.path().join(MANIFEST_FILE);
+                let used = fs::metadata(&manifest).and_then(|it| it.modified()).ok()?;
+                let parsed = fs::read(&manifest)
+                    .ok()
+                    .and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+                Some((used, entry.path(), parsed.map(|it| it.recipe)))
+            })
+            .collect();
+        others.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
+        let path_of = |recipe: &Recipe| recipe.sources.first().map(|source| source.path.clone());
+        let outdated = |other: &Option<Recipe>| {
+            other
+                .as_ref()
+                .is_none_or(|other| other.precision == recipe.precision && path_of(other) == path_of(recipe))
+        };
+        for (place, (_, folder, other)) in others.iter().enumerate() {
+            if outdated(other) || place + 1 >= PREPARED_COPIES {
+                remove(folder);
+            }
+        }
+    }
+}
+
+/// Whether `path` may be external data of `onnx_file`: exporters name it after the graph.
+fn is_data_of(path: &Path, onnx_file: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    match (name(path), name(onnx_file)) {
+        (Some(data), Some(graph)) => data != graph && data.starts_with(&graph) && path.is_file(),
+        _ => false,
+    }
+}
+
+fn write_manifest(folder: &Path, recipe: &Recipe, cancel: &Cancel) -> Result<()> {
+    let unreadable = || format!("The prepared copy in {} cannot be read", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).context(ErrorKind::Internal, unreadable)? {
+        let entry = entry.context(ErrorKind::Internal, unreadable)?;
+        files.push(CopyFile {
+            name: entry.file_name().to_string_lossy().into_owned(),
+            size: entry.metadata().context(ErrorKind::Internal, unreadable)?.len(),
+            xxh3: hash(&entry.path(), cancel)?,
+        });
+    }
+    let manifest = Manifest {
+        recipe: recipe.clone(),
+        files,
+    };
+    let text = serde_json::to_vec_pretty(&manifest)
+        .context(ErrorKind::Internal, || "A manifest could not be written")?;
+    fs::write(folder.join(MANIFEST_FILE), text).context(ErrorKind::ModelNotFound, || {
+        format!("Prepared models cannot be written to {}", folder.display())
+    })
+}
+
+/// XXH3 of a whole file: as fast as it can be read, and against accidents, not against attackers, who could as well
+/// replace the model itself.
+fn hash(path: &Path, cancel: &Cancel) -> Result<u64> {
+    let unreadable = || format!("The prepared file {} cannot be read", path.display());
+    let mut file = File::open(path).context(ErrorKind::ModelInvalid, unreadable)?;
+    let mut hasher = Xxh3::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        cancel.check()?;
+        match file
+            .read(&mut buffer)
+            .context(ErrorKind::ModelInvalid, unreadable)?
+        {
+            0 => return Ok(hasher.digest()),
+            length => hasher.update(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
+/// Hash of 64 blocks of 4 KiB, evenly spaced from the first byte to the last.
+fn sample(path: &Path, size: u64) -> io::Result<u64> {
+    use std::io::{Seek, SeekFrom};
+    const BLOCKS: u64 = 64;
+    const BLOCK: u64 = 4096;
+    let mut file = File::open(path)?;
+    let mut hasher = Xxh3::new();
+    let mut buffer = Vec::with_capacity(BLOCK as usize);
+    for block in 0..BLOCKS {
+        let last = size.saturating_sub(BLOCK);
+        file.seek(SeekFrom::Start(
+            last / (BLOCKS - 1) * block
+                + if block == BLOCKS - 1 {
+                    last % (BLOCKS - 1)
+                } else {
+                    0
+                },
+        ))?;
+        buffer.clear();
+        (&mut file).take(BLOCK).read_to_end(&mut buffer)?;
+        hasher.update(&buffer);
+    }
+    Ok(hasher.digest())
+}
+
+/// The instruction sets of this processor that ONNX Runtime or our kernels choose layouts by.
+fn processor() -> String {
+    let mut name = std::env::consts::ARCH.to_owned();
+    #[cfg(target_arch = "x86_64")]
+    for (feature, there) in [
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+        ("avxvnni", is_x86_feature_detected!("avxvnni")),
+        ("avx512f", is_x86_feature_detected!("avx512f")),
+        ("avx512bw", is_x86_feature_detected!("avx512bw")),
+        ("avx512vnni", is_x86_feature_detected!("avx512vnni")),
+        ("avx512bf16", is_x86_feature_detected!("avx512bf16")),
+    ] {
+        if there {
+            name.push('+');
+            name.push_str(feature);
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    for (feature, there) in [
+        ("dotprod", std::arch::is_aarch64_feature_detected!("dotprod")),
+        ("i8mm", std::arch::is_aarch64_feature_detected!("i8mm")),
+        ("bf16", std::arch::is_aarch64_feature_detected!("bf16")),
+    ] {
+        if there {
+            name.push('+');
+            name.push_str(feature);
+        }
+    }
+    name
+}
+
+/// Removes a folder as far as it can be: one that another process has open stays on Windows until the next time.
+fn remove(folder: &Path) {
+    drop(fs::remove_dir_all(folder));
+}

@@ -1,0 +1,337 @@
+//! Which of a repository's files a model needs, and what must be known of the others.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What is known of one file of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It is there.
+    Present,
+    /// The repository has no such file.
+    Absent,
+    /// Nobody has asked the hub yet.
+    Unknown,
+}
+
+/// One thing that the model needs, under the names that it may have.
+struct Need {
+    /// The first that is there is used.
+    names: Vec<String>,
+    /// Whether there is no model without it.
+    essential: bool,
+    /// Whether a file of which nothing is known may be taken as absent when the hub cannot be asked.
+    doubtful: bool,
+}
+
+/// The outcome of looking for all needs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Files that the model uses.
+    pub chosen: Vec<String>,
+    /// Names that were looked for and are not in the repository.
+    pub absent: Vec<String>,
+    /// Files that would be used, but are not known to be there.
+    pub missing: Vec<String>,
+    /// Names of essential files of which none is in the repository.
+    pub lacking: Vec<String>,
+}
+
+/// The step folders that modules.json names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    transformer: String,
+    pooling: Option<String>,
+    has_modules: bool,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(default)]
+    path: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+}
+
+impl Layout {
+    /// As modules.json says. One that cannot be read is left to the reader of the folder, who refuses it.
+    pub fn parse(modules: Option<&[u8]>) -> Self {
+        let modules: Option<Vec<Module>> = modules.and_then(|text| serde_json::from_slice(text).ok());
+        let Some(modules) = modules else {
+            return Self::default();
+        };
+        let folder_of = |step: &str| {
+            let found = modules
+                .iter()
+                .find(|module| module.kind.rsplit('.').next() == Some(step))?;
+            let path = found.path.trim_end_matches('/');
+            (path.is_empty() || relative(path).is_some()).then(|| path.to_owned())
+        };
+        Self {
+            transformer: folder_of("Transformer").unwrap_or_default(),
+            pooling: folder_of("Pooling").filter(|path| !path.is_empty()),
+            has_modules: true,
+        }
+    }
+
+    fn needs(&self, model_file: Option<&str>) -> Vec<Need> {
+        let in_transformer = |name: &str| {
+            if self.transformer.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{}/{name}", self.transformer)
+            }
+        };
+        let optional = |name: String| Need {
+            names: vec![name],
+            essential: false,
+            doubtful: true,
+        };
+        let with_root = |name: &str| {
+            let mut names = vec![in_transformer(name), name.to_owned()];
+            names.dedup();
+            names
+        };
+        let sentence_bert = [
+            "sentence_bert_config.json",
+            "sentence_roberta_config.json",
+            "sentence_distilbert_config.json",
+            "sentence_camembert_config.json",
+            "sentence_albert_config.json",
+            "sentence_xlm-roberta_config.json",
+            "sentence_xlnet_config.json",
+        ];
+        let onnx = match model_file {
+            Some(named) => vec![named.to_owned()],
+            None => {
+                let mut names = vec!["onnx/model.onnx".to_owned(), "model.onnx".to_owned()];
+                if !self.transformer.is_empty() {
+                    names.extend([in_transformer("onnx/model.onnx"), in_transformer("model.onnx")]);
+                }
+                names
+            }
+        };
+        vec![
+            // Without these two, pooling or the length limit would be a guess: they are never taken as absent.
+            Need {
+                names: vec![MODULES.to_owned()],
+                essential: false,
+                doubtful: false,
+            },
+            Need {
+                names: sentence_bert.map(in_transformer).to_vec(),
+                essential: false,
+                doubtful: !self.has_modules,
+            },
+            Need {
+                names: vec![format!(
+                    "{}/config.json",
+                    self.pooling.as_deref().unwrap_or("1_Pooling")
+                )],
+                essential: self.pooling.is_some(),
+                doubtful: true,
+            },
+            optional(in_transformer("config.json")),
+            optional("config_sentence_transformers.json".to_owned()),
+            optional(in_transformer("tokenizer_config.json")),
+            optional(in_transformer("special_tokens_map.json")),
+            Need {
+                names: with_root("tokenizer.json"),
+                essential: true,
+                doubtful: false,
+            },
+            Need {
+                names: onnx,
+                essential: true,
+                doubtful: false,
+            },
+        ]
+    }
+
+    /// Looks for every need. With `lenient`, what is not known of minor files is taken as absent.
+    pub fn choose(&self, model_file: Option<&str>, lenient: bool, known: impl Fn(&str) -> Known) -> Choice {
+        let mut choice = Choice::default();
+        for need in self.needs(model_file) {
+            let doubtful = need.doubtful || need.names.iter().any(|name| known(name) == Known::Present);
+            let found = need
+                .names
+                .iter()
+                .map(|name| (name, known(name)))
+                .find(|(name, known)| match known {
+                    Known::Present => true,
+                    Known::Unknown => !(lenient && doubtful),
+                    Known::Absent => {
+                        choice.absent.push((*name).clone());
+                        false
+                    }
+                });
+            match found {
+                Some((name, Known::Present)) => {
+                    choice.chosen.push(name.clone());
+                    if name.ends_with(".onnx") {
+                        external_data(name, lenient, &known, &mut choice);
+                    }
+                }
+                Some((name, _)) => choice.missing.push(name.clone()),
+                None if need.essential => choice.lacking.extend(need.names),
+                None => {}
+            }
+        }
+        choice
+    }
+}
+
+/// Weights beside the graph, under the two names that exporters give them.
+fn external_data(onnx: &str, lenient: bool, known: impl Fn(&str) -> Known, choice: &mut Choice) {
+    for name in [format!("{onnx}_data"), format!("{onnx}.data")] {
+        match known(&name) {
+            Known::Present => choice.chosen.push(name),
+            Known::Absent => choice.absent.push(name),
+            Known::Unknown if lenient => {}
+            Known::Unknown => choice.missing.push(name),
+        }
+    }
+}
+
+/// The list of steps of a sentence-transformers model.
+pub const MODULES: &str = "modules.json";
+
+/// `name` as a path that stays below the folder that it is joined to, on every system.
+pub fn relative(name: &str) -> Option<PathBuf> {
+    let harmless = !name.is_empty()
+        && !name.contains(['\\', ':', '\0'])
+        && name.split('/').all(|part| {
+            !part.is_empty()
+                && part != "."
+                && part != ".."
+                // Windows drops these, so that two names would be one file.
+                && !part.ends_with(['.', ' '])
+        });
+    let path = Path::new(name);
+    (harmless && path.components().all(|part| matches!(part, Component::Normal(_))))
+        .then(|| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MULTI: &str = r#"[
+        {"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},
+        {"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"}]"#;
+
+    fn listed<'a>(names: &'a [&'a str]) -> impl Fn(&str) -> Known + 'a {
+        |name| {
+            if names.contains(&name) {
+                Known::Present
+            } else {
+                Known::Absent
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_needed_files_of_a_repository_are_chosen() {
+        let names = [
+            "README.md",
+            "config.json",
+            "modules.json",
+            "1_Pooling/config.json",
+            "sentence_bert_config.json",
+            "tokenizer.json",
+            "pytorch_model.bin",
+            "onnx/model.onnx",
+            "onnx/model.onnx_data",
+            "onnx/model_O4.onnx",
+        ];
+        let choice = Layout::parse(Some(MULTI.as_bytes())).choose(None, false, listed(&names));
+        assert_eq!(
+            choice.chosen,
+            [
+                "modules.json",
+                "sentence_bert_config.json",
+                "1_Pooling/config.json",
+                "config.json",
+                "tokenizer.json",
+                "onnx/model.onnx",
+                "onnx/model.onnx_data",
+            ]
+        );
+        assert!(choice.missing.is_empty() && choice.lacking.is_empty());
+        assert!(choice.absent.contains(&"tokenizer_config.json".to_owned()));
+        let named =
+            Layout::parse(Some(MULTI.as_bytes())).choose(Some("onnx/model_O4.onnx"), false, listed(&names));
+        assert!(named.chosen.contains(&"onnx/model_O4.onnx".to_owned()));
+        assert!(!named.chosen.contains(&"onnx/model.onnx".to_owned()));
+    }
+
+    #[test]
+    fn a_repository_without_a_graph_lacks_it() {
+        let choice = Layout::default().choose(None, false, listed(&["tokenizer.json"]));
+        assert_eq!(choice.lacking, ["onnx/model.onnx", "model.onnx"]);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_yet_is_missing_unless_it_is_minor_and_the_hub_is_out_of_reach() {
+        let here = [
+            "modules.json",
+            "1_Pooling/config.json",
+            "tokenizer.json",
+            "onnx/model.onnx",
+            "sentence_bert_config.json",
+        ];
+        let known = |name: &str| {
+            if here.contains(&name) {
+                Known::Present
+            } else {
+                Known::Unknown
+            }
+        };
+        let layout = Layout::parse(Some(MULTI.as_bytes()));
+        let strict = layout.choose(None, false, known);
+        assert!(strict.missing.contains(&"config.json".to_owned()));
+        assert!(strict.missing.contains(&"onnx/model.onnx_data".to_owned()));
+        assert_eq!(layout.choose(None, true, known).missing, Vec::<String>::new());
+
+        let unsure = |name: &str| {
+            if name == "sentence_bert_config.json" {
+                Known::Unknown
+            } else {
+                known(name)
+            }
+        };
+        assert_eq!(
+            layout.choose(None, true, unsure).missing,
+            ["sentence_bert_config.json"],
+            "without it the length limit would be a guess"
+        );
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_are_no_paths() {
+        for bad in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a//b",
+            "C:/x",
+            "C:x",
+            "a\\..\\b",
+            "a/./b",
+            "a\0b",
+            "\\\\host\\share",
+            "x. ",
+        ] {
+            assert_eq!(relative(bad), None, "{bad:?}");
+        }
+        assert_eq!(
+            relative("onnx/model.onnx"),
+            Some(PathBuf::from("onnx/model.onnx"))
+        );
+        let stray = r#"[{"path":"../../x","type":"a.Transformer"},{"path":"/etc","type":"a.Pooling"}]"#;
+        let layout = Layout::parse(Some(stray.as_bytes()));
+        assert_eq!((layout.transformer.as_str(), layout.pooling), ("", None));
+    }
+}

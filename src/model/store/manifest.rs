@@ -1,0 +1,189 @@
+//! A plain folder with a model, for bundling with an app: copied with a list of hashes, and checked against it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::ResolvedModel;
+use super::cache::{create_parent, unwritable};
+use super::digest::{CHUNK, Digest, Hasher};
+use super::files;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::model::events::Cancel;
+
+/// The file with the hashes, in the model's folder.
+pub const FILE: &str = "sentence-embedder.json";
+
+/// What the folder holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The id on the hub.
+    pub model: String,
+    /// The commit of the hub.
+    pub revision: String,
+    /// Precision of the weights, where it is not the published one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// Every file of the model.
+    pub files: BTreeMap<String, Entry>,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Bytes in it.
+    pub size: u64,
+    /// SHA-256 of them, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Copies a model of the cache into `folder`, which is empty, new, or of an earlier export, and writes the manifest.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] when the folder has other content, [`ErrorKind::Download`] when a file cannot be
+/// copied, [`ErrorKind::Aborted`].
+pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<Manifest> {
+    let old = read(folder)?;
+    let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied && old.is_none() {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "Expected an empty or new folder but {} has content of other origin",
+                folder.display()
+            ),
+        ));
+    }
+    // Without its manifest, a folder that is left half done cannot pass for a whole one.
+    let _ = fs::remove_file(folder.join(FILE));
+    let mut manifest = Manifest {
+        model: model.id.clone().unwrap_or_default(),
+        revision: model.revision.clone().unwrap_or_default(),
+        precision: None,
+        files: BTreeMap::new(),
+    };
+    for name in &model.files {
+        let entry = copy(&model.folder.join(name), &folder.join(name), cancel)?;
+        manifest.files.insert(name.clone(), entry);
+    }
+    for name in old.iter().flat_map(|old| old.files.keys()) {
+        if let (false, Some(path)) = (manifest.files.contains_key(name), files::relative(name)) {
+            let _ = fs::remove_file(folder.join(path));
+        }
+    }
+    manifest.write(folder)?;
+    Ok(manifest)
+}
+
+impl Manifest {
+    /// Writes this manifest into `folder`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Download`] when the file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let file = folder.join(FILE);
+        let text = serde_json::to_string_pretty(self)
+            .context(ErrorKind::Internal, || "The manifest cannot be written as JSON")?;
+        fs::write(&file, text + "\n").context(ErrorKind::Download, || unwritable(&file))
+    }
+
+    /// Lists the files of `folder`'s folder `inner`, which were not copied but made there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Download`] when a file cannot be read, [`ErrorKind::Aborted`].
+    pub fn add(&mut self, folder: &Path, inner: &str, cancel: &Cancel) -> Result<()> {
+        let unreadable = || format!("{} cannot be read", folder.join(inner).display());
+        for entry in fs::read_dir(folder.join(inner)).context(ErrorKind::Download, unreadable)? {
+            let entry = entry.context(ErrorKind::Download, unreadable)?;
+            let mut file = File::open(entry.path()).context(ErrorKind::Download, unreadable)?;
+            let mut hasher = Hasher::new(&Digest::Sha256(String::new()), 0);
+            let size = hasher.update_from(&mut file, cancel)?;
+            let name = format!("{inner}/{}", entry.file_name().to_string_lossy());
+            let sha256 = hasher.sha256();
+            self.files.insert(name, Entry { size, sha256 });
+        }
+        Ok(())
+    }
+}
+
+fn copy(from: &Path, to: &Path, cancel: &Cancel) -> Result<Entry> {
+    let failed = || unwritable(to);
+    let mut source = File::open(from).context(ErrorKind::Download, || {
+        format!("{} cannot be read", from.display())
+    })?;
+    create_parent(to).context(ErrorKind::Download, failed)?;
+    // A new file each time: an old one could be a link to something else.
+    let _ = fs::remove_file(to);
+    let mut target = File::create(to).context(ErrorKind::Download, failed)?;
+    let mut hasher = Hasher::new(&Digest::Sha256(String::new()), 0);
+    let mut buffer = vec![0; CHUNK];
+    let mut size = 0;
+    loop {
+        cancel.check()?;
+        let read = std::io::Read::read(&mut source, &mut buffer).context(ErrorKind::Download, || {
+            format!("{} cannot be read", from.display())
+        })?;
+        if read == 0 {
+            break;
+        }
+        let bytes = buffer.get(..read).unwrap_or_default();
+        target.write_all(bytes).context(ErrorKind::Download, failed)?;
+        hasher.update(bytes);
+        size += read as u64;
+    }
+    target.sync_all().context(ErrorKind::Download, failed)?;
+    Ok(Entry {
+        size,
+        sha256: hasher.sha256(),
+    })
+}
+
+/// The manifest of `folder`, if it has one.
+///
+/// # Errors
+/// [`ErrorKind::ModelInvalid`] when it is malformed.
+pub fn read(folder: &Path) -> Result<Option<Manifest>> {
+    let file = folder.join(FILE);
+    let Ok(text) = fs::read(&file) else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .context(ErrorKind::ModelInvalid, || {
+            format!("{} is not a manifest of a model", file.display())
+        })
+}
+
+/// Compares every file of `folder` with its manifest.
+///
+/// # Errors
+/// [`ErrorKind::ModelInvalid`] when there is no manifest or a file differs from it, [`ErrorKind::Aborted`].
+pub fn verify(folder: &Path, cancel: &Cancel) -> Result<()> {
+    let invalid = |sentence: String| Error::new(ErrorKind::ModelInvalid, sentence);
+    let manifest = read(folder)?.ok_or_else(|| {
+        invalid(format!(
+            "{} has no {FILE} to verify it against; `npx sentence-embedder pull --out` writes one",
+            folder.display()
+        ))
+    })?;
+    for (name, entry) in &manifest.files {
+        let path = files::relative(name)
+            .ok_or_else(|| invalid(format!("{FILE} names {name:?}, which is outside the folder")))?;
+        let path = folder.join(path);
+        let mut file = File::open(&path).context(ErrorKind::ModelInvalid, || {
+            format!("{} cannot be read", path.display())
+        })?;
+        let mut hasher = Hasher::new(&Digest::Sha256(String::new()), 0);
+        let size = hasher.update_from(&mut file, cancel)?;
+        if size != entry.size || hasher.sha256() != entry.sha256 {
+            return Err(invalid(format!(
+                "{} is not the file that {FILE} lists",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! A portable 8-bit copy of a model: a plain folder for bundling with an app, for every processor.
+
+use std::path::Path;
+
+use super::loading;
+use super::tokenizer::Tokenizer;
+use crate::config::{EmbedderConfig, Precision};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::model::events::{LoadEvent, Watch};
+use crate::model::folder;
+use crate::model::store::manifest::{self, Manifest};
+use crate::model::store::{self, ResolvedModel};
+
+/// Folder of the graph in a model's folder.
+const GRAPH_FOLDER: &str = "onnx";
+
+/// Writes the model of `config`, in its precision, into `out`, which is empty, new, or of an earlier export.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] for a precision that is not made by preparing, or a folder with other content; else as
+/// a load.
+pub fn export(config: &EmbedderConfig, out: &Path, watch: &Watch) -> Result<Manifest> {
+    let resolved = store::resolve(config, watch)?;
+    let spec = folder::read(&resolved.folder, config)?;
+    if spec.precision != Precision::Int8 || spec.is_prepared {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "Expected 'int8' for options.precision and a model that has it not yet, but {} would stay as it is; \
+                 `pull --out` copies a model",
+                spec.folder.display()
+            ),
+        ));
+    }
+    let tokenizer = Tokenizer::load(&spec)?;
+    watch.tell(LoadEvent::Preparing {
+        model: config.model.clone(),
+    });
+    let described = ResolvedModel {
+        id: Some(spec.name.clone()),
+        files: spec.description.clone(),
+        ..resolved
+    };
+    let mut manifest = manifest::export(&described, out, watch.cancel())?;
+    let graphs = out.join(GRAPH_FOLDER);
+    std::fs::create_dir_all(&graphs).context(ErrorKind::ModelNotFound, || {
+        format!("{} cannot be written", graphs.display())
+    })?;
+    loading::quantize(&spec, &tokenizer, &graphs)?;
+    manifest.precision = Some(spec.precision.name().to_owned());
+    manifest.add(out, GRAPH_FOLDER, watch.cancel())?;
+    manifest.write(out)?;
+    Ok(manifest)
+}

@@ -1,0 +1,308 @@
+//! The sessions of a model: from a prepared copy where that can be had, else from the model as it is.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use super::scheduler::Sessions;
+use super::session::{Graph, Session, wanted_outputs};
+use super::tokenizer::{Sequence, Tokenizer};
+use super::weights::Weights;
+use crate::config::{EmbedderConfig, Precision};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::calibration::SENTENCES;
+use crate::model::events::{LoadEvent, Watch};
+use crate::model::folder::ModelSpec;
+use crate::model::onnx;
+use crate::model::prepare::{Cache, Copy, Recipe};
+use crate::model::quantize::{QUANTIZER_VERSION, quantize_model};
+
+/// Changes whenever the same model gives another fp32 copy.
+const OPTIMIZER_VERSION: u32 = 1;
+
+/// Smallest cosine of the known text's vector in a copy to the model's. An fp32 copy only adds in another order; an
+/// 8-bit one has .998 and more on real models.
+const fn smallest_cosine(precision: Precision) -> f64 {
+    match precision {
+        Precision::Fp32 => 0.999_999,
+        Precision::Int8 => 0.98,
+    }
+}
+
+/// Embedded by a model and by its new copy, which is only used if both agree.
+const KNOWN_TEXT: &str = "The quick brown fox jumps over the lazy dog; 敏捷的棕色狐狸跳过懒狗。";
+
+/// What loading a model gives.
+pub struct Loaded {
+    pub sessions: Sessions,
+    pub tokenizer: Tokenizer,
+    /// Numbers in one vector.
+    pub dimension: usize,
+    /// The precision that the sessions have: not the one that was asked for when a copy could not be made.
+    pub precision: Precision,
+}
+
+/// Loads the tokenizer of `spec` and opens its sessions, making a prepared copy first if there is none.
+///
+/// A copy that cannot be made, or gives other vectors than the model, is told as a warning, and the model is loaded as
+/// it is.
+///
+/// # Errors
+/// As [`Tokenizer::load`] and [`Session::open`], [`ErrorKind::ModelInvalid`] also when the two do not fit together.
+pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<Loaded> {
+    let copy = config.prepare.then(|| known_copy(spec, config)).flatten();
+    let (tokenizer, opened) = thread::scope(|scope| {
+        let tokenizer = scope.spawn(|| Tokenizer::load(spec));
+        let verified = copy
+            .as_ref()
+            .map(|copy| scope.spawn(|| copy.verify(watch.cancel())));
+        let opened = copy
+            .as_ref()
+            .map(|copy| open_shared(spec, &copy.graph(), config, watch));
+        let verified = verified.map(|it| it.join().unwrap_or_else(|_| Err(panicked())));
+        let opened = verified.and_then(Result::ok).and(opened).and_then(Result::ok);
+        (tokenizer.join().unwrap_or_else(|_| Err(panicked())), opened)
+    });
+    let tokenizer = tokenizer?;
+    watch.cancel().check()?;
+    let (mut sessions, precision) = match opened {
+        Some(sessions) => (sessions, spec.precision),
+        None if spec.is_prepared => (open_shared(spec, &spec.onnx_file, config, watch)?, spec.precision),
+        None => prepare_or_plain(spec, &tokenizer, copy, config, watch)?,
+    };
+    let dimension = probe(&mut sessions.wide, &tokenizer, spec)?;
+    Ok(Loaded {
+        sessions,
+        tokenizer,
+        dimension,
+        precision,
+    })
+}
+
+/// Makes a copy and opens it, or tells why not and opens the model as it is.
+fn prepare_or_plain(
+    spec: &ModelSpec,
+    tokenizer: &Tokenizer,
+    broken: Option<Copy>,
+    config: &EmbedderConfig,
+    watch: &Watch,
+) -> Result<(Sessions, Precision)> {
+    if config.prepare {
+        watch.tell(LoadEvent::Preparing {
+            model: config.model.clone(),
+        });
+        match prepare(spec, tokenizer, broken, config, watch) {
+            Ok(sessions) => return Ok((sessions, spec.precision)),
+            Err(Unprepared::Unusable(error)) => return Err(error),
+            Err(Unprepared::Copy(error)) => {
+                watch.cancel().check()?;
+                watch.tell(LoadEvent::Warning {
+                    message: format!("The model is loaded as it is, without a prepared copy: {error}"),
+                });
+            }
+        }
+    } else if spec.precision != Precision::Fp32 {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "Expected prepare: true for options.precision '{}', which is made by preparing, but received false; \
+                 a folder made by `sentence-embedder prepare --out` needs no preparing",
+                spec.precision.name(),
+            ),
+        ));
+    }
+    let plain = Sessions {
+        wide: Session::open(
+            spec,
+            Graph::Plain(&spec.onnx_file),
+            config.threads,
+            watch.cancel(),
+        )?,
+        // Every further session would hold its own copy of the weights.
+        narrow: Vec::new(),
+    };
+    Ok((plain, Precision::Fp32))
+}
+
+/// Why there is no prepared copy.
+enum Unprepared {
+    /// The model itself cannot be used, nor can a copy of it.
+    Unusable(Error),
+    /// Only the copy cannot be made or used.
+    Copy(Error),
+}
+
+fn recipe(spec: &ModelSpec) -> Result<Recipe> {
+    let maker = match spec.precision {
+        Precision::Fp32 => OPTIMIZER_VERSION,
+        Precision::Int8 => QUANTIZER_VERSION,
+    };
+    Recipe::new(&spec.onnx_file, spec.precision, maker)
+}
+
+/// The copy that an earlier load made. Without a cache or a readable model there is none, which the rest of the load
+/// will say better.
+fn known_copy(spec: &ModelSpec, config: &EmbedderConfig) -> Option<Copy> {
+    if spec.is_prepared {
+        return None;
+    }
+    Cache::of(config).ok()?.find(&recipe(spec).ok()?)
+}
+
+/// Makes a copy in place of `broken`, and opens it if it gives the same vector as the model.
+fn prepare(
+    spec: &ModelSpec,
+    tokenizer: &Tokenizer,
+    broken: Option<Copy>,
+    config: &EmbedderConfig,
+    watch: &Watch,
+) -> std::result::Result<Sessions, Unprepared> {
+    let known = tokenizer.encode(KNOWN_TEXT).map_err(Unprepared::Unusable)?;
+    let recipe = recipe(spec).map_err(Unprepared::Unusable)?;
+    let cache = Cache::of(config).map_err(Unprepared::Copy)?;
+    if let Some(broken) = broken {
+        cache.discard(broken);
+    }
+    let mut expected = None;
+    let copy = cache
+        .find_or_make(&recipe, watch.cancel(), |folder| {
+            let source = match spec.precision {
+                Precision::Fp32 => Graph::Saved(&spec.onnx_file, folder),
+                Precision::Int8 => {
+                    quantize(spec, tokenizer, folder)?;
+                    Graph::Plain(&spec.onnx_file)
+                }
+            };
+            let mut model = Session::open(spec, source, config.threads, watch.cancel())?;
+            expected = Some(vector(&mut model, &known)?);
+            Ok(())
+        })
+        .map_err(Unprepared::Copy)?;
+    let checked = open_shared(spec, &copy.graph(), config, watch).and_then(|mut sessions| {
+        // Another process may have been faster; it has checked its copy.
+        if let Some(expected) = expected {
+            let got = vector(&mut sessions.wide, &known)?;
+            agree(&expected, &got, smallest_cosine(spec.precision))?;
+        }
+        Ok(sessions)
+    });
+    checked.map_err(|error| {
+        cache.discard(copy);
+        Unprepared::Copy(error)
+    })
+}
+
+/// Writes the 8-bit copy of `spec` into `folder`, calibrated with the built-in sentences.
+///
+/// # Errors
+/// As [`quantize_model`].
+pub fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
+    let examples = SENTENCES
+        .iter()
+        .map(|sentence| {
+            Ok(tokenizer
+                .encode(sentence)?
+                .ids
+                .into_iter()
+                .map(i64::from)
+                .collect())
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let names = onnx::Source::open(&spec.onnx_file)?.outputs();
+    let output = wanted_outputs(spec)
+        .into_iter()
+        .find(|wanted| names.iter().any(|name| name == wanted));
+    let output = output.ok_or_else(|| {
+        Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} has no output that can be quantised, found: {}",
+                spec.onnx_file.display(),
+                names.join(", ")
+            ),
+        )
+    })?;
+    quantize_model(&spec.onnx_file, output, &examples, folder).map(drop)
+}
+
+/// A session of all threads and one for each, all on the same pages of a copy's weights.
+fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &Watch) -> Result<Sessions> {
+    let weights;
+    let graph = match spec.precision {
+        Precision::Fp32 => Graph::Prepared(graph),
+        Precision::Int8 => {
+            weights = Arc::new(Weights::map(graph)?);
+            Graph::Quantized(graph, &weights)
+        }
+    };
+    let open = |threads| Session::open(spec, graph, threads, watch.cancel());
+    Ok(Sessions {
+        wide: open(config.threads)?,
+        narrow: (0..config.threads).map(|_| open(1)).collect::<Result<_>>()?,
+    })
+}
+
+fn vector(session: &mut Session, sequence: &Sequence) -> Result<Vec<f32>> {
+    let stop = session.stop_handle()?;
+    Ok(session.run(&[sequence], &stop)?.0)
+}
+
+fn agree(expected: &[f32], got: &[f32], smallest: f64) -> Result<()> {
+    let dot = |a: &[f32], b: &[f32]| {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum::<f64>()
+    };
+    let cosine = dot(expected, got) / (dot(expected, expected) * dot(got, got)).sqrt();
+    if expected.len() == got.len() && cosine >= smallest {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ModelInvalid,
+        format!(
+            "the copy's vector of a known text has cosine {cosine:.6} to the model's, {smallest} is needed"
+        ),
+    ))
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Internal, "A panic stopped loading the model")
+}
+
+/// Runs the model on two short sequences, so that a model that cannot work is refused now and not by the first call:
+/// it must give vectors, and take every id that its tokenizer can give.
+fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Result<usize> {
+    let stop = session.stop_handle()?;
+    let invalid = |sentence: String| {
+        move |cause: Error| Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause)
+    };
+    let mut run = |sequence: &Sequence| session.run(&[sequence], &stop);
+    let empty = tokenizer.encode("")?;
+    let (_, dimension) = run(&empty).map_err(invalid(format!(
+        "{} fails on an empty text",
+        spec.onnx_file.display()
+    )))?;
+    let largest = Sequence {
+        ids: vec![tokenizer.largest_id()],
+        type_ids: vec![0],
+        count: 1,
+    };
+    run(&largest).map_err(invalid(format!(
+        "{} fails on token id {}, the largest that {} gives: they are not of one model",
+        spec.onnx_file.display(),
+        tokenizer.largest_id(),
+        spec.tokenizer_file.display(),
+    )))?;
+    match spec.stated_dimension {
+        Some(stated) if stated != dimension => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} gives {dimension} dimensions but {} says {stated}: they are not of one model",
+                spec.onnx_file.display(),
+                spec.pooling.source,
+            ),
+        )),
+        _ => Ok(dimension),
+    }
+}

@@ -1,0 +1,95 @@
+//! The weights of an 8-bit copy, mapped once and lent to every session of this process that opens it.
+//!
+//! ONNX Runtime would map the same file again for each session. The pages would be shared all the same, but every map
+//! counts as resident memory of its own.
+
+use std::path::Path;
+use std::ptr::NonNull;
+
+use bytes::Bytes;
+use ort::AsPointer;
+use ort::memory::{Allocator, MemoryInfo};
+use ort::session::builder::SessionBuilder;
+use ort::value::DynValue;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::onnx::{EXTERNAL, Source, TensorProto, data_type};
+
+/// Tensors that lie outside the graph's file, as windows into one map.
+#[derive(Debug)]
+pub struct Weights(Vec<(TensorProto, Bytes)>);
+
+impl Weights {
+    /// Maps the external tensors of `graph_file`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] or [`ErrorKind::ModelInvalid`], when the files are not those of a copy.
+    pub fn map(graph_file: &Path) -> Result<Self> {
+        let mut source = Source::open(graph_file)?;
+        let graph = source.model.graph.clone().unwrap_or_default();
+        let outside = graph
+            .initializer
+            .into_iter()
+            .filter(|tensor| tensor.data_location == EXTERNAL);
+        let lent = outside.map(|tensor| {
+            let bytes = source.bytes(&tensor)?;
+            let wanted = tensor.shape().iter().product::<usize>() * width(&tensor)?;
+            if bytes.len() != wanted || !(bytes.as_ptr() as usize).is_multiple_of(width(&tensor)?) {
+                let sentence = format!("{} is not where {} says", tensor.name, graph_file.display());
+                return Err(Error::new(ErrorKind::ModelInvalid, sentence));
+            }
+            Ok((tensor, bytes))
+        });
+        Ok(Self(lent.collect::<Result<_>>()?))
+    }
+
+    /// Has the session of `builder` take the tensors from here, where they must stay to its end.
+    pub fn lend(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
+        for (tensor, bytes) in &self.0 {
+            builder = builder.with_initializer(&tensor.name, view(tensor, bytes)?)?;
+        }
+        Ok(builder)
+    }
+}
+
+fn width(tensor: &TensorProto) -> Result<usize> {
+    match tensor.data_type {
+        data_type::UINT8 | data_type::INT8 => Ok(1),
+        data_type::FLOAT | data_type::INT32 => Ok(4),
+        data_type::INT64 => Ok(8),
+        other => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!("{} has elements of type {other}, which no copy has", tensor.name),
+        )),
+    }
+}
+
+/// A view of the map; it is valid as long as the [`Weights`] that it was made from.
+fn view(tensor: &TensorProto, bytes: &Bytes) -> ort::Result<DynValue> {
+    use ort::sys::ONNXTensorElementDataType as Element;
+    let element = match tensor.data_type {
+        data_type::UINT8 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8,
+        data_type::INT8 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8,
+        data_type::INT32 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        data_type::INT64 => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64,
+        _ => Element::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+    };
+    let memory = MemoryInfo::default();
+    let mut value = std::ptr::null_mut();
+    // SAFETY: `map` saw to size and alignment; whoever borrows keeps the map alive; ONNX Runtime only reads
+    // initialisers, so that the map may be read-only. ort's own constructors want data that they may own or write.
+    unsafe {
+        let status = (ort::api().CreateTensorWithDataAsOrtValue)(
+            memory.ptr(),
+            bytes.as_ptr().cast_mut().cast(),
+            bytes.len(),
+            tensor.dims.as_ptr(),
+            tensor.dims.len(),
+            element,
+            &raw mut value,
+        );
+        ort::Error::result_from_status(status)?;
+        let value = NonNull::new(value).ok_or_else(|| ort::Error::new("ONNX Runtime made no tensor"))?;
+        Ok(DynValue::from_ptr(value, Some(&Allocator::default())))
+    }
+}

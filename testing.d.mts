@@ -1,0 +1,2 @@
+// The types for `import`: those of testing.d.ts.
+export * from './testing.js';

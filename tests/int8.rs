@@ -1,0 +1,196 @@
+//! 8-bit copies of tiny BERT, XLM-R and MPNet models against the models themselves, on ONNX Runtime.
+//!
+//! Needs `ORT_DYLIB_PATH`; says so and passes without, as there is no runtime to test against.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::path::{Path, PathBuf};
+
+use ort::session::Session;
+use ort::value::Tensor;
+use sentence_embedder::error::ErrorKind;
+use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
+use sentence_embedder::model::quantize::{Summary, quantize_model};
+use sentence_embedder::{operators, runtime};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("__test__/fixtures")
+        .join(name)
+}
+
+fn open(file: &Path, threads: usize) -> Session {
+    let builder = Session::builder(runtime::environment().unwrap())
+        .unwrap()
+        .with_intra_threads(threads)
+        .unwrap();
+    operators::register(builder, threads)
+        .unwrap()
+        .commit_from_file(file)
+        .unwrap()
+}
+
+/// Token embeddings of texts that are padded to the longest, without the padding.
+fn run(session: &mut Session, rows: &[Vec<i64>], pad_id: i64) -> Vec<Vec<f32>> {
+    let (batch, longest) = (rows.len(), rows.iter().map(Vec::len).max().unwrap());
+    let padded = |fill: i64, value: fn(i64) -> i64| {
+        rows.iter()
+            .flat_map(|row| (0..longest).map(move |i| row.get(i).map_or(fill, |&id| value(id))))
+            .collect::<Vec<_>>()
+    };
+    let inputs: Vec<_> = session
+        .inputs()
+        .iter()
+        .map(|input| {
+            let values = match input.name() {
+                "input_ids" => padded(pad_id, |id| id),
+                "attention_mask" => padded(0, |_| 1),
+                _ => vec![0; batch * longest],
+            };
+            (
+                input.name().to_owned(),
+                Tensor::from_array(([batch, longest], values)).unwrap(),
+            )
+        })
+        .collect();
+    let outputs = session.run(inputs).unwrap();
+    let (shape, values) = outputs["last_hidden_state"].try_extract_tensor::<f32>().unwrap();
+    let hidden = shape[2] as usize;
+    rows.iter()
+        .enumerate()
+        .map(|(i, row)| values[i * longest * hidden..][..row.len() * hidden].to_vec())
+        .collect()
+}
+
+fn texts() -> Vec<Vec<i64>> {
+    let length = |i: i64| [1, 2, 5, 7, 16, 17, 30, 33, 40][i as usize % 9];
+    (0..18)
+        .map(|i| {
+            (0..length(i))
+                .map(|t| 5 + (i * 31 + t * 17 + t * t) % 240)
+                .collect()
+        })
+        .collect()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum::<f64>()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+/// Quantises, compares, and checks that a text has the same bits alone, in a padded batch, and on two threads.
+fn check(source: &str, pad_id: i64, expected: Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fixture(source);
+    let summary = quantize_model(&source, "last_hidden_state", &texts()[..9], folder.path()).unwrap();
+    assert_eq!(summary, expected);
+    let mut original = open(&source, 1);
+    let mut small = open(&folder.path().join(GRAPH_FILE), 1);
+    let mut wide = open(&folder.path().join(GRAPH_FILE), 2);
+    let texts = texts();
+    let together = run(&mut small, &texts, pad_id);
+    let threaded = run(&mut wide, &texts, pad_id);
+    for (text, together) in texts.iter().zip(&together) {
+        let text = std::slice::from_ref(text);
+        let reference = &run(&mut original, text, pad_id)[0];
+        let similarity = cosine(together, reference);
+        assert!(similarity > 0.999, "{}: {similarity}", source.display());
+        assert_eq!(together, &run(&mut small, text, pad_id)[0]);
+        assert_eq!(together, &run(&mut wide, text, pad_id)[0]);
+    }
+    assert_eq!(together, threaded);
+}
+
+#[test]
+fn bert() {
+    check(
+        "graphs/wide_bert.onnx",
+        0,
+        Summary {
+            products: 4,
+            attentions: 1,
+            tables: 1,
+        },
+    );
+}
+
+#[test]
+fn xlm_roberta() {
+    check(
+        "graphs/wide_xlmr.onnx",
+        1,
+        Summary {
+            products: 4,
+            attentions: 1,
+            tables: 1,
+        },
+    );
+}
+
+#[test]
+fn mpnet() {
+    check(
+        "graphs/wide_mpnet.onnx",
+        1,
+        Summary {
+            products: 4,
+            attentions: 1,
+            tables: 1,
+        },
+    );
+}
+
+#[test]
+fn narrow_heads_keep_their_attention_and_lose_only_speed() {
+    // Heads of eight columns: the projections are 8-bit each for itself, the rest of attention stays as it was.
+    for (source, pad_id) in [
+        ("bert/onnx/model.onnx", 0),
+        ("xlmr/onnx/model.onnx", 1),
+        ("mpnet/onnx/model.onnx", 1),
+    ] {
+        check(
+            source,
+            pad_id,
+            Summary {
+                products: 12,
+                attentions: 0,
+                tables: 1,
+            },
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_quantised_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |source: &Path, output: &str| {
+        quantize_model(source, output, &[], folder.path())
+            .unwrap_err()
+            .kind()
+    };
+    let text = folder.path().join("not-onnx");
+    std::fs::write(&text, "not a model").unwrap();
+    assert_eq!(refused(&text, "last_hidden_state"), ErrorKind::ModelInvalid);
+    assert_eq!(
+        refused(&folder.path().join("missing"), "last_hidden_state"),
+        ErrorKind::ModelNotFound
+    );
+    assert_eq!(
+        refused(&fixture("graphs/wide_bert.onnx"), "no_such_output"),
+        ErrorKind::ModelInvalid
+    );
+    assert_eq!(
+        refused(&fixture("graphs/token_embeddings.onnx"), "token_embeddings"),
+        ErrorKind::ModelInvalid
+    );
+    assert!(!folder.path().join(DATA_FILE).exists());
+}

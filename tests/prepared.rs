@@ -1,0 +1,322 @@
+//! Prepared copies: made once, verified, and whatever happens to them, right vectors.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use common::{embed, expand, fixture_json, fixtures};
+use sentence_embedder::config::{EmbedderConfig, PREPARED_COPIES, Precision};
+use sentence_embedder::error::ErrorKind;
+use sentence_embedder::model::events::{Cancel, LoadEvent, Watch};
+use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
+use sentence_embedder::pipeline::embedder::Embedder;
+use sentence_embedder::pipeline::export::export;
+use serde_json::Value;
+
+/// A load's embedder and what it told, `P` for preparing, `W` for a warning, `L` for loaded.
+fn load(model: &Path, cache: &Path, precision: Precision) -> (Arc<Embedder>, String) {
+    let told = Arc::new(Mutex::new(String::new()));
+    let events = Arc::clone(&told);
+    let on_event = Box::new(move |event| {
+        events.lock().unwrap().push(match event {
+            LoadEvent::Preparing { .. } => 'P',
+            LoadEvent::Warning { .. } => 'W',
+            LoadEvent::ModelLoaded { .. } => 'L',
+            _ => '?',
+        });
+    });
+    let config = EmbedderConfig {
+        cache_dir: Some(cache.to_path_buf()),
+        precision: Some(precision),
+        ..common::config(model, &Value::Null)
+    };
+    let embedder = Embedder::load(&config, &Watch::new(Some(on_event), Cancel::default())).unwrap();
+    let told = told.lock().unwrap().clone();
+    (embedder, told)
+}
+
+/// Least cosine of the embedder's vectors to the fp32 reference of `model`.
+fn least_cosine(embedder: &Arc<Embedder>, model: &str) -> f64 {
+    let reference = fixture_json("reference.json");
+    let texts: Vec<String> = reference["texts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|text| text.as_str().unwrap().to_owned())
+        .collect();
+    let vectors = reference["references"][model]["vectors"].as_array().unwrap();
+    let cosines = embed(embedder, &texts)
+        .unwrap()
+        .into_iter()
+        .zip(vectors)
+        .map(|(got, expected)| {
+            let expected: Vec<f64> = expected
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it.as_f64().unwrap())
+                .collect();
+            let dot: f64 = got.iter().zip(&expected).map(|(a, b)| f64::from(*a) * b).sum();
+            let norm = |squares: f64| squares.sqrt();
+            let own: f64 = got.iter().map(|it| f64::from(*it) * f64::from(*it)).sum();
+            dot / (norm(own) * norm(expected.iter().map(|it| it * it).sum()))
+        });
+    cosines.fold(1.0, f64::min)
+}
+
+fn copies(cache: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(cache.join("prepared"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+#[test]
+fn a_copy_is_made_once_and_gives_the_models_vectors() {
+    for (precision, least) in [(Precision::Fp32, 0.999_999), (Precision::Int8, 0.99)] {
+        for model in ["bert", "xlmr", "mpnet"] {
+            let cache = tempfile::tempdir().unwrap();
+            let folder = fixtures().join(model);
+            for expected in ["PL", "L"] {
+                let (embedder, told) = load(&folder, cache.path(), precision);
+                assert_eq!(told, expected, "{model}");
+                assert_eq!(embedder.info().precision, precision);
+                let cosine = least_cosine(&embedder, model);
+                assert!(cosine >= least, "{model} in {}: {cosine}", precision.name());
+            }
+            assert_eq!(copies(cache.path()).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_was_changed_is_made_again() {
+    for precision in Precision::ALL {
+        let cache = tempfile::tempdir().unwrap();
+        let model = fixtures().join("xlmr");
+        load(&model, cache.path(), precision);
+        let damage: [&dyn Fn(&Path); 6] = [
+            &|copy| flip(&copy.join(DATA_FILE), 0.5),
+            &|copy| flip(&copy.join(DATA_FILE), 0.99),
+            &|copy| flip(&copy.join(GRAPH_FILE), 0.3),
+            &|copy| {
+                fs::File::options()
+                    .write(true)
+                    .open(copy.join(DATA_FILE))
+                    .unwrap()
+                    .set_len(1000)
+                    .unwrap()
+            },
+            &|copy| fs::remove_file(copy.join(GRAPH_FILE)).unwrap(),
+            &|copy| fs::write(copy.join("prepared.json"), "{}").unwrap(),
+        ];
+        for (number, damage) in damage.iter().enumerate() {
+            damage(&copies(cache.path())[0]);
+            let (embedder, told) = load(&model, cache.path(), precision);
+            assert_eq!(told, "PL", "damage {number} in {}", precision.name());
+            assert!(least_cosine(&embedder, "xlmr") > 0.99, "damage {number}");
+            drop(embedder);
+            assert_eq!(
+                load(&model, cache.path(), precision).1,
+                "L",
+                "damage {number} was not mended"
+            );
+        }
+    }
+}
+
+fn flip(file: &Path, place: f64) {
+    let mut bytes = fs::read(file).unwrap();
+    let at = (bytes.len() as f64 * place) as usize;
+    bytes[at] ^= 0x10;
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_copy_of_another_processor_or_version_is_not_used() {
+    let cache = tempfile::tempdir().unwrap();
+    let model = fixtures().join("bert");
+    load(&model, cache.path(), Precision::Fp32);
+    let manifest = copies(cache.path())[0].join("prepared.json");
+    let mut changed: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    changed["recipe"]["processor"] = "z80".into();
+    fs::write(&manifest, changed.to_string()).unwrap();
+    let (embedder, told) = load(&model, cache.path(), Precision::Fp32);
+    assert_eq!(told, "PL");
+    assert!(least_cosine(&embedder, "bert") > 0.999_999);
+}
+
+#[test]
+fn a_model_that_is_replaced_under_its_name_gets_a_new_copy() {
+    let (cache, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let variants = fixture_json("variants.json");
+    let folder = expand("token-embeddings", &variants["token-embeddings"], parent.path());
+    let text = ["some text".to_owned()];
+    let before = embed(&load(&folder, cache.path(), Precision::Fp32).0, &text).unwrap();
+    fs::copy(folder.join("onnx/model_alt.onnx"), folder.join("onnx/model.onnx")).unwrap();
+    let (embedder, told) = load(&folder, cache.path(), Precision::Fp32);
+    assert_eq!(told, "PL");
+    assert_ne!(embed(&embedder, &text).unwrap(), before);
+    assert_eq!(copies(cache.path()).len(), 1, "the old copy was kept");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_told_and_done_without() {
+    let parent = tempfile::tempdir().unwrap();
+    // Root may write anywhere, but nobody makes a folder inside a file.
+    let cache = parent.path().join("file");
+    fs::write(&cache, "").unwrap();
+    for precision in Precision::ALL {
+        let (embedder, told) = load(&fixtures().join("xlmr"), &cache, precision);
+        assert_eq!(told, "PWL");
+        assert_eq!(
+            embedder.info().precision,
+            Precision::Fp32,
+            "info must say what is run"
+        );
+        assert!(least_cosine(&embedder, "xlmr") > 0.999_999);
+    }
+}
+
+#[test]
+fn without_preparing_nothing_is_written_and_int8_is_refused() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut config = EmbedderConfig {
+        cache_dir: Some(cache.path().to_path_buf()),
+        prepare: false,
+        ..common::config(&fixtures().join("bert"), &Value::Null)
+    };
+    let embedder = common::load_config(&config).unwrap();
+    assert!(least_cosine(&embedder, "bert") > 0.999_999);
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+    config.precision = Some(Precision::Int8);
+    assert_eq!(
+        common::load_config(&config).err().unwrap().kind(),
+        ErrorKind::InvalidArgument
+    );
+}
+
+#[test]
+fn the_number_of_copies_is_bounded() {
+    let (cache, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for number in 0..PREPARED_COPIES + 2 {
+        let folder = expand(
+            &format!("model-{number}"),
+            &serde_json::json!({ "base": "bert" }),
+            parent.path(),
+        );
+        load(&folder, cache.path(), Precision::Fp32);
+    }
+    assert_eq!(copies(cache.path()).len(), PREPARED_COPIES);
+}
+
+#[test]
+fn loads_at_once_make_one_copy() {
+    let cache = tempfile::tempdir().unwrap();
+    let loads: Vec<_> = (0..6)
+        .map(|_| {
+            let cache = cache.path().to_path_buf();
+            thread::spawn(move || {
+                least_cosine(
+                    &load(&fixtures().join("mpnet"), &cache, Precision::Int8).0,
+                    "mpnet",
+                )
+            })
+        })
+        .collect();
+    for load in loads {
+        assert!(load.join().unwrap() > 0.99);
+    }
+    assert_eq!(copies(cache.path()).len(), 1);
+}
+
+#[test]
+fn a_portable_copy_is_a_model_folder_of_its_own() {
+    for model in ["bert", "xlmr", "mpnet"] {
+        let (out, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let config = EmbedderConfig {
+            precision: Some(Precision::Int8),
+            ..common::config(&fixtures().join(model), &Value::Null)
+        };
+        let manifest = export(&config, out.path(), &Watch::unwatched()).unwrap();
+        assert_eq!(manifest.precision.as_deref(), Some("int8"));
+        export(&config, out.path(), &Watch::unwatched()).expect("an earlier export is replaced");
+
+        let copy = EmbedderConfig {
+            precision: None,
+            verify: true,
+            cache_dir: Some(cache.path().to_path_buf()),
+            ..common::config(out.path(), &Value::Null)
+        };
+        let embedder = common::load_config(&copy).unwrap();
+        assert_eq!(embedder.info().precision, Precision::Int8);
+        assert!(least_cosine(&embedder, model) > 0.99);
+        assert_eq!(
+            fs::read_dir(cache.path()).unwrap().count(),
+            0,
+            "a portable copy was prepared again"
+        );
+        let fp32 = EmbedderConfig {
+            precision: Some(Precision::Fp32),
+            ..copy.clone()
+        };
+        assert_eq!(
+            common::load_config(&fp32).err().unwrap().kind(),
+            ErrorKind::InvalidArgument
+        );
+        flip(&out.path().join("onnx").join(DATA_FILE), 0.5);
+        assert_eq!(
+            common::load_config(&copy).err().unwrap().kind(),
+            ErrorKind::ModelInvalid
+        );
+    }
+}
+
+/// Where a child process of the next test keeps its copies.
+const CHILD_CACHE: &str = "SENTENCE_EMBEDDER_TEST_CHILD_CACHE";
+
+#[test]
+fn a_process_that_is_killed_while_it_prepares_leaves_nothing_that_is_loaded() {
+    if let Some(cache) = std::env::var_os(CHILD_CACHE) {
+        load(&fixtures().join("xlmr"), Path::new(&cache), Precision::Int8);
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    for moment in 0..10 {
+        drop(fs::remove_dir_all(cache.path().join("prepared")));
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "a_process_that_is_killed_while_it_prepares_leaves_nothing_that_is_loaded",
+            ])
+            .env(CHILD_CACHE, cache.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(15 * moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (embedder, _) = load(&fixtures().join("xlmr"), cache.path(), Precision::Int8);
+        assert!(
+            least_cosine(&embedder, "xlmr") > 0.99,
+            "killed at moment {moment}"
+        );
+        assert_eq!(copies(cache.path()).len(), 1, "killed at moment {moment}");
+    }
+}
