@@ -6,7 +6,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, wr
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from '../support/fixtures';
 import { ROOT } from '../support/processes';
-import { CRASH, electronBinary, FLAGS, underDisplay } from './support';
+import { CRASH, electronBinary, FLAGS, useDisplay } from './support';
 
 const binary = electronBinary();
 const parent = temporaryFolder();
@@ -37,6 +37,8 @@ function manyTexts(): string {
   }
   return folder;
 }
+
+useDisplay();
 
 let folder = '';
 
@@ -81,7 +83,7 @@ test('it indexes, pauses, stops and finds by meaning, and its window never stall
     const user = ['setpriv', `--reuid=${String(NOBODY)}`, `--regid=${String(NOBODY)}`, '--clear-groups'];
     command = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"', ...user, ...command];
   }
-  const [program, args] = underDisplay(command[0] ?? '', command.slice(1));
+  const [program = '', ...args] = command;
   const env = { ...process.env, HOME: home, ELECTRON_BINARY: undefined, XDG_RUNTIME_DIR: undefined };
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env, timeout: 240_000 });
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });

@@ -3,11 +3,13 @@
 import { join } from 'node:path';
 import { Embedder } from 'sentence-embedder';
 import { modelFolder, texts } from '../support/fixtures';
-import { CRASH, electronBinary, FLAGS, runApp } from './support';
+import { CRASH, electronBinary, FLAGS, runApp, useDisplay } from './support';
 
 const binary = electronBinary();
 const model = modelFolder('bert');
 const main = join(__dirname, 'app', 'main.mjs');
+
+useDisplay();
 
 let expected: object;
 

@@ -1,7 +1,9 @@
 // Starts the real Electron, whose path ELECTRON_BINARY has.
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 
 export interface Ending {
   code: number | null;
@@ -21,10 +23,27 @@ export function electronBinary(): string {
   );
 }
 
-/** A command line under a display: its own one on a Linux without, through xvfb-run, open to every user of the machine. */
-export function underDisplay(command: string, args: string[]): [string, string[]] {
-  const needed = process.platform === 'linux' && !process.env['DISPLAY'];
-  return needed ? ['xvfb-run', ['-a', '-s', '-ac -screen 0 1280x1024x24', command, ...args]] : [command, args];
+/**
+ * A display for the tests of a file, which the programs they start find in their environment: on a Linux without one, an
+ * X server of their own. Not through xvfb-run, whose exit code would stand in the way of Electron's.
+ */
+export function useDisplay(): void {
+  let server: ChildProcess | undefined;
+  beforeAll(async () => {
+    if (process.platform !== 'linux' || process.env['DISPLAY']) return;
+    const args = ['-displayfd', '3', '-ac', '-nolisten', 'tcp', '-screen', '0', '1280x1024x24'];
+    server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    const [number] = (await Promise.race([
+      once(server.stdio[3] as Readable, 'data'),
+      once(server, 'exit'),
+    ])) as unknown[];
+    process.env['DISPLAY'] = `:${String(number).trim()}`;
+  });
+  afterAll(() => {
+    if (!server) return;
+    server.kill();
+    delete process.env['DISPLAY'];
+  });
 }
 
 /** What Electron is started with here: a test machine has no GPU and often no user namespaces. */
@@ -33,8 +52,7 @@ export const FLAGS = ['--no-sandbox', '--disable-gpu'];
 /** Runs an app to its end. */
 export function runApp(binary: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ending> {
   return new Promise((resolve, reject) => {
-    const [command, all] = underDisplay(binary, args);
-    const child = spawn(command, all, { env: { ...process.env, ...env }, timeout: 400_000 });
+    const child = spawn(binary, args, { env: { ...process.env, ...env }, timeout: 400_000 });
     const ending = { stdout: '', stderr: '' };
     child.stdout.on('data', (data: Buffer) => (ending.stdout += data.toString()));
     child.stderr.on('data', (data: Buffer) => (ending.stderr += data.toString()));
