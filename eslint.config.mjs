@@ -27,6 +27,12 @@ export default defineConfig(
     },
   },
   {
+    // Apps with dependencies of their own, which are not installed here.
+    files: ['examples/**'],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: { '@typescript-eslint/no-require-imports': 'off' }, // a sandboxed preload has no other way
+  },
+  {
     files: ['__test__/**'],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },

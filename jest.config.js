@@ -3,6 +3,8 @@
 /** @type {import('jest').Config} */
 module.exports = {
   testMatch: ['<rootDir>/__test__/**/*.test.ts'],
+  // Those have configurations of their own.
+  testPathIgnorePatterns: ['<rootDir>/__test__/electron/', '<rootDir>/__test__/packaging/'],
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/.cache/'],
   transform: {

@@ -19,9 +19,19 @@ export async function placeRuntime(platform = `${process.platform}-${process.arc
     );
     return undefined;
   }
-  const folder = join(CACHE, `onnxruntime-${String(pins.version)}`, platform);
-  await ensureFiles(folder, pins, [library]);
   const beside = join(ROOT, library.name);
-  await copyVerified(join(folder, library.name), beside, library.sha256);
+  await copyVerified(await fetchRuntime(platform), beside, library.sha256);
   return beside;
+}
+
+/**
+ * The path of the pinned library of a platform in the cache, fetching it if it is not there.
+ * @param {string} platform one that has a library
+ * @returns {Promise<string>}
+ */
+export async function fetchRuntime(platform) {
+  const pins = JSON.parse(await readFile(new URL('./pins.json', import.meta.url), 'utf8')).onnxruntime;
+  const folder = join(CACHE, `onnxruntime-${String(pins.version)}`, platform);
+  await ensureFiles(folder, pins, [pins.libraries[platform]]);
+  return join(folder, pins.libraries[platform].name);
 }

@@ -1,0 +1,13 @@
+// The tests in Electron, which test:node leaves out: npm run test:electron
+
+import shared from '../../jest.config.js';
+
+/** @type {import('jest').Config} */
+export default {
+  ...shared,
+  rootDir: '../..',
+  testMatch: ['<rootDir>/__test__/electron/**/*.test.ts'],
+  testPathIgnorePatterns: [],
+  maxWorkers: 1,
+  testTimeout: 120_000,
+};
