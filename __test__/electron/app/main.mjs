@@ -89,7 +89,7 @@ async function endings(count, start) {
   const some = async () => {
     while (left-- > 0) {
       const child = start();
-      child.postMessage({ task: 'exit', model, after: left % 25 });
+      child.postMessage({ task: 'exit', model, after: Math.abs(left % 25) });
       const [code] = await once(/** @type {any} */ (child), 'exit');
       codes[code] = (codes[code] ?? 0) + 1;
     }

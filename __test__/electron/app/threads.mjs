@@ -36,7 +36,7 @@ async function terminateWorkers(model, times) {
     while (left-- > 0) {
       const worker = new Worker(FILE, { workerData: { task: 'busy', model } });
       await once(worker, 'message');
-      await new Promise((resolve) => setTimeout(resolve, left % 25));
+      await new Promise((resolve) => setTimeout(resolve, Math.abs(left % 25)));
       await worker.terminate();
       ended += 1;
     }
