@@ -34,7 +34,8 @@ type Rows = [string, string][];
 
 function machine(report: SystemReport): Rows {
   const { versions } = process;
-  const host = versions['electron'] === undefined ? `Node ${versions.node}` : `Electron ${versions['electron']}`;
+  // Typed as if it were always Electron.
+  const host = 'electron' in versions ? `Electron ${versions.electron}` : `Node ${process.versions.node}`;
   return [
     ['sentence-embedder', report.version],
     ['platform', `${report.platform}, ${release()}, ${host}`],
