@@ -33,9 +33,9 @@ export const doctor: Command = {
 type Rows = [string, string][];
 
 function machine(report: SystemReport): Rows {
-  const versions: Record<string, string | undefined> = process.versions;
-  const electron = versions['electron'];
-  const host = electron === undefined ? `Node ${process.versions.node}` : `Electron ${electron}`;
+  const { versions } = process;
+  // Typed as if it were always Electron.
+  const host = 'electron' in versions ? `Electron ${versions.electron}` : `Node ${process.versions.node}`;
   return [
     ['sentence-embedder', report.version],
     ['platform', `${report.platform}, ${release()}, ${host}`],
