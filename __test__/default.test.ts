@@ -65,3 +65,15 @@ test('wrong arguments reject', async () => {
   await rejection(functions.embedBatch('a' as never), 'ERR_EMBED_INVALID_ARGUMENT');
   await rejection(functions.embedOne('a', { fast: true } as never), 'ERR_EMBED_INVALID_ARGUMENT');
 });
+
+test('wrong arguments and an aborted signal are refused before anything is loaded', async () => {
+  const functions = fresh(load);
+  const wrong = [
+    functions.embedOne(42 as unknown as string),
+    functions.embedBatch(['a', null] as unknown as string[]),
+    functions.embedOne('a', { priorty: 'bulk' } as object),
+  ];
+  for (const call of wrong) await rejection(call, 'ERR_EMBED_INVALID_ARGUMENT');
+  await rejection(functions.embedOne('a', { signal: AbortSignal.abort() }), 'ERR_EMBED_ABORTED');
+  expect(load).not.toHaveBeenCalled();
+});

@@ -33,10 +33,11 @@ export async function settle<T>(options: unknown, start: () => NativeJob<T>): Pr
 }
 
 /** Waits for work that calls share, but no longer than until the options' signal is aborted. The work itself goes on. */
-export async function waitFor<T>(work: Promise<T>, options: unknown): Promise<T> {
+export async function waitFor<T>(start: () => Promise<T>, options: unknown): Promise<T> {
   const signal = signalOf(options);
-  if (!signal) return work;
+  if (!signal) return start();
   return settle(options, () => {
+    const work = start();
     let cancel = (): void => undefined;
     const cancelled = new Promise<never>((_, reject) => {
       cancel = () => {

@@ -1,7 +1,8 @@
 /** The two functions that need no embedder: they share one, which is loaded with the defaults on first use. */
 
-import { waitFor } from './abort.js';
-import { Embedder } from './embedder.js';
+import { answer, waitFor } from './abort.js';
+import { Embedder, MANY, ONE } from './embedder.js';
+import { nativeAddon, type CallDefaults } from './native.js';
 import type { EmbedOptions } from './types.js';
 
 let loading: Promise<Embedder> | undefined;
@@ -15,6 +16,19 @@ function defaultEmbedder(): Promise<Embedder> {
   return loading;
 }
 
+/** The default embedder, once the arguments of the call were found good: nothing is loaded for a call that cannot be made. */
+async function embedderFor(
+  texts: unknown,
+  options: EmbedOptions | undefined,
+  defaults: CallDefaults,
+): Promise<Embedder> {
+  await answer(async () => {
+    nativeAddon().checkCall(texts, options, defaults);
+    return Promise.resolve();
+  });
+  return waitFor(defaultEmbedder, options);
+}
+
 /**
  * Embeds one text with the default model, which the first call loads: see {@link LoadOptions.model}.
  *
@@ -24,7 +38,7 @@ function defaultEmbedder(): Promise<Embedder> {
  * Rejects as {@link Embedder.load} and {@link Embedder.embedOne} do.
  */
 export async function embedOne(text: string, options?: EmbedOptions): Promise<Float32Array> {
-  const embedder = await waitFor(defaultEmbedder(), options);
+  const embedder = await embedderFor([text], options, ONE);
   return embedder.embedOne(text, options);
 }
 
@@ -34,6 +48,6 @@ export async function embedOne(text: string, options?: EmbedOptions): Promise<Fl
  */
 export async function embedBatch(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]> {
   const asCalled = Array.isArray(texts) ? (texts.slice() as readonly string[]) : texts; // loading takes a while
-  const embedder = await waitFor(defaultEmbedder(), options);
+  const embedder = await embedderFor(asCalled, options, MANY);
   return embedder.embedBatch(asCalled, options);
 }

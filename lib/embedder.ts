@@ -4,8 +4,10 @@ import { answer, settle } from './abort.js';
 import { nativeAddon, type CallDefaults, type NativeEmbedder, type NativeEmbeddings } from './native.js';
 import type { DetailedEmbeddings, EmbedderStats, EmbedOptions, LoadEvent, LoadOptions, ModelInfo } from './types.js';
 
-const ONE: CallDefaults = { priority: 'interactive', single: true };
-const MANY: CallDefaults = { priority: 'bulk', single: false };
+/** What `embedOne` implies. */
+export const ONE: CallDefaults = { priority: 'interactive', single: true };
+/** What `embedBatch` and `embedDetailed` imply. */
+export const MANY: CallDefaults = { priority: 'bulk', single: false };
 
 /**
  * A loaded model that turns texts into vectors, off the JavaScript thread.

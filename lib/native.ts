@@ -102,6 +102,8 @@ export interface NativeAddon {
   readonly NativeEmbedder: {
     load(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<NativeEmbedder>;
   };
+  /** Throws what a call with these arguments would be refused with. */
+  checkCall(texts: unknown, options: unknown, defaults: CallDefaults): void;
   /** Ends all work of this JavaScript thread and waits for it. */
   endEnvironment(): void;
   pullModel(options: unknown, onEvent?: (event: LoadEvent) => void): NativeJob<PulledModel>;

@@ -79,10 +79,9 @@ async function run(
   }, timeoutMs);
   try {
     const either = AbortSignal.any([signal, end.signal]);
-    const vectors = await waitFor(
-      Promise.resolve().then(() => embed(texts, { signal: either })),
-      { signal: either },
-    );
+    const vectors = await waitFor(() => Promise.resolve().then(() => embed(texts, { signal: either })), {
+      signal: either,
+    });
     return checkedVectors(vectors, { count: texts.length, dimension, from: 'config.custom.embed' });
   } catch (error) {
     const { reason } = end.signal as { reason: unknown };

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::arguments::{self, Refusal};
 use super::job::{Promised, job, returned};
 use super::{errors, events, teardown};
+use crate::config::EmbedOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, OnEvent, Watch};
 use crate::pipeline::call::{Embeddings, Progress};
@@ -72,14 +73,7 @@ impl NativeEmbedder {
         options: Unknown<'_>,
         defaults: EmbedDefaults,
     ) -> napi::Result<Unknown<'static>> {
-        let check = || {
-            let priority = arguments::priority(&defaults.priority)?;
-            Ok((
-                arguments::texts(texts, defaults.single)?,
-                arguments::embed_options(options, priority)?,
-            ))
-        };
-        let (texts, embed_options) = check().map_err(|refusal| refused(env, refusal))?;
+        let (texts, embed_options) = checked(env, texts, options, &defaults)?;
         let progress = progress_callback(&options)?;
         let (promised, promise) = Promised::new(env)?;
         let settle = Box::new(move |result| {
@@ -135,6 +129,33 @@ impl NativeEmbedder {
         teardown::register_thread(env, thread)?;
         Ok(promise)
     }
+}
+
+/// Checks the arguments of a call that has to wait for its embedder: nothing is loaded for a call that cannot be made.
+#[napi]
+pub fn check_call(
+    env: Env,
+    texts: Unknown<'_>,
+    options: Unknown<'_>,
+    defaults: EmbedDefaults,
+) -> napi::Result<()> {
+    checked(env, texts, options, &defaults).map(drop)
+}
+
+fn checked(
+    env: Env,
+    texts: Unknown<'_>,
+    options: Unknown<'_>,
+    defaults: &EmbedDefaults,
+) -> napi::Result<(Vec<String>, EmbedOptions)> {
+    let check = || {
+        let priority = arguments::priority(&defaults.priority)?;
+        Ok((
+            arguments::texts(texts, defaults.single)?,
+            arguments::embed_options(options, priority)?,
+        ))
+    };
+    check().map_err(|refusal| refused(env, refusal))
 }
 
 /// What the method that was called implies.

@@ -1,11 +1,12 @@
 //! The Node binding: check arguments, convert, hand over to the pipeline, settle promises on the JavaScript thread.
 
 mod arguments;
+// Nothing registers functions for JavaScript in a test program.
+#[cfg_attr(test, allow(dead_code))]
 mod embedder;
 mod errors;
 mod events;
 mod job;
-// Nothing registers functions for JavaScript in a test program.
 #[cfg_attr(test, allow(dead_code))]
 mod report;
 #[cfg_attr(test, allow(dead_code))]
