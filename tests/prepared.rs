@@ -32,7 +32,10 @@ fn load(model: &Path, cache: &Path, precision: Precision) -> (Arc<Embedder>, Str
     let on_event = Box::new(move |event| {
         events.lock().unwrap().push(match event {
             LoadEvent::Preparing { .. } => 'P',
-            LoadEvent::Warning { .. } => 'W',
+            LoadEvent::Warning { message } => {
+                eprintln!("{message}");
+                'W'
+            }
             LoadEvent::ModelLoaded { .. } => 'L',
             _ => '?',
         });

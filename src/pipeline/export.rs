@@ -46,7 +46,7 @@ pub fn export(config: &EmbedderConfig, out: &Path, watch: &Watch) -> Result<Mani
     std::fs::create_dir_all(&graphs).context(ErrorKind::ModelNotFound, || {
         format!("{} cannot be written", graphs.display())
     })?;
-    loading::quantize(&spec, &tokenizer, &graphs)?;
+    loading::quantize(&spec, &tokenizer, &graphs, watch.cancel())?;
     manifest.precision = Some(spec.precision.name().to_owned());
     manifest.add(out, GRAPH_FOLDER, watch.cancel())?;
     manifest.write(out)?;
