@@ -270,6 +270,17 @@ fn a_portable_copy_is_a_model_folder_of_its_own() {
         let embedder = common::load_config(&copy).unwrap();
         assert_eq!(embedder.info().precision, Precision::Int8);
         assert!(least_cosine(&embedder, model) > 0.99);
+        let (here, _) = load(
+            &fixtures().join(model),
+            &cache.path().join("here"),
+            Precision::Int8,
+        );
+        assert_eq!(
+            (&embedder.info().fingerprint, &embedder.info().spec.name),
+            (&here.info().fingerprint, &here.info().spec.name),
+            "an index would have to be made anew for the app that bundles the copy"
+        );
+        fs::remove_dir_all(cache.path().join("here")).unwrap();
         assert_eq!(
             fs::read_dir(cache.path()).unwrap().count(),
             0,
@@ -284,6 +295,15 @@ fn a_portable_copy_is_a_model_folder_of_its_own() {
             ErrorKind::InvalidArgument
         );
         flip(&out.path().join("onnx").join(DATA_FILE), 0.5);
+        let unverified = EmbedderConfig {
+            verify: false,
+            ..copy.clone()
+        };
+        assert_ne!(
+            common::load_config(&unverified).unwrap().info().fingerprint,
+            here.info().fingerprint,
+            "the manifest must not speak for weights that it was not written for"
+        );
         assert_eq!(
             common::load_config(&copy).err().unwrap().kind(),
             ErrorKind::ModelInvalid
