@@ -31,33 +31,50 @@ const WHOLE: u64 = BLOCKS * BLOCK;
 /// Changes when the way in which a fingerprint is made does, or when a release gives other vectors for the same files.
 const VERSION: &str = "sentence-embedder vector space 1";
 
-/// The fingerprint of `spec` as it is run: 64 hexadecimal digits. `pooling` is the one that is applied.
-///
-/// # Errors
-/// [`ErrorKind::ModelNotFound`] when one of the files cannot be read.
-pub fn fingerprint(spec: &ModelSpec, pooling: &str, precision: Precision) -> Result<String> {
-    let mut space = Sha256::new();
-    let mut add = |name: &str, value: &[u8]| {
-        // Lengths keep neighbours apart: no two lists of parts give the same bytes.
-        space.update((name.len() as u64).to_le_bytes());
-        space.update(name);
-        space.update((value.len() as u64).to_le_bytes());
-        space.update(value);
-    };
-    add("version", VERSION.as_bytes());
-    for digest in published_weights(spec)? {
-        add("weights", &unhex(&digest));
+/// What identifies the files of a model: the part of its fingerprint that takes reading.
+pub struct Contents {
+    weights: Vec<String>,
+    tokenizer: [u8; 32],
+}
+
+impl Contents {
+    /// Reads the files of `spec`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] when one of the files cannot be read.
+    pub fn of(spec: &ModelSpec) -> Result<Self> {
+        let tokenizer = fs::read(&spec.tokenizer_file)
+            .context(ErrorKind::ModelNotFound, || unreadable(&spec.tokenizer_file))?;
+        Ok(Self {
+            weights: published_weights(spec)?,
+            tokenizer: Sha256::digest(&tokenizer).into(),
+        })
     }
-    let tokenizer = fs::read(&spec.tokenizer_file)
-        .context(ErrorKind::ModelNotFound, || unreadable(&spec.tokenizer_file))?;
-    add("tokenizer", &Sha256::digest(&tokenizer));
-    add("pooling", pooling.as_bytes());
-    add("normalize", &[u8::from(spec.normalize.value)]);
-    add("max tokens", &(spec.max_tokens.value as u64).to_le_bytes());
-    add("precision", precision.name().as_bytes());
-    add("lower case", &[u8::from(spec.lower_case)]);
-    add("prompt", spec.prompt.as_deref().unwrap_or_default().as_bytes());
-    Ok(hex(&space.finalize()))
+
+    /// The fingerprint of `spec` as it is run: 64 hexadecimal digits. `pooling` is the one that is applied.
+    #[must_use]
+    pub fn fingerprint(&self, spec: &ModelSpec, pooling: &str, precision: Precision) -> String {
+        let mut space = Sha256::new();
+        let mut add = |name: &str, value: &[u8]| {
+            // Lengths keep neighbours apart: no two lists of parts give the same bytes.
+            space.update((name.len() as u64).to_le_bytes());
+            space.update(name);
+            space.update((value.len() as u64).to_le_bytes());
+            space.update(value);
+        };
+        add("version", VERSION.as_bytes());
+        for digest in &self.weights {
+            add("weights", &unhex(digest));
+        }
+        add("tokenizer", &self.tokenizer);
+        add("pooling", pooling.as_bytes());
+        add("normalize", &[u8::from(spec.normalize.value)]);
+        add("max tokens", &(spec.max_tokens.value as u64).to_le_bytes());
+        add("precision", precision.name().as_bytes());
+        add("lower case", &[u8::from(spec.lower_case)]);
+        add("prompt", spec.prompt.as_deref().unwrap_or_default().as_bytes());
+        hex(&space.finalize())
+    }
 }
 
 /// Digests of the weights in a graph and in the files beside it: 64 hexadecimal digits each.

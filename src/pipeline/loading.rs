@@ -14,6 +14,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::kernels::Isa;
 use crate::model::calibration::SENTENCES;
 use crate::model::events::{Cancel, LoadEvent, Watch};
+use crate::model::fingerprint::Contents;
 use crate::model::folder::ModelSpec;
 use crate::model::onnx;
 use crate::model::prepare::{Cache, Copy, Recipe};
@@ -35,6 +36,8 @@ const KNOWN_TEXT: &str = "The quick brown fox jumps over the lazy dog; 敏捷的
 pub struct Loaded {
     pub sessions: Sessions,
     pub tokenizer: Tokenizer,
+    /// Names the vector space.
+    pub fingerprint: String,
     /// Numbers in one vector.
     pub dimension: usize,
     /// The precision that the sessions have: not the one that was asked for when a copy could not be made.
@@ -50,8 +53,9 @@ pub struct Loaded {
 /// As [`Tokenizer::load`] and [`Session::open`], [`ErrorKind::ModelInvalid`] also when the two do not fit together.
 pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<Loaded> {
     let copy = config.prepare.then(|| known_copy(spec, config)).flatten();
-    let (tokenizer, opened) = thread::scope(|scope| {
+    let (tokenizer, contents, opened) = thread::scope(|scope| {
         let tokenizer = scope.spawn(|| Tokenizer::load(spec));
+        let contents = scope.spawn(|| Contents::of(spec));
         let verified = copy
             .as_ref()
             .map(|copy| scope.spawn(|| copy.verify(watch.cancel())));
@@ -60,9 +64,11 @@ pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<
             .map(|copy| open_shared(spec, &copy.graph(), config, watch));
         let verified = verified.map(|it| it.join().unwrap_or_else(|_| Err(panicked())));
         let opened = verified.and_then(Result::ok).and(opened).and_then(Result::ok);
-        (tokenizer.join().unwrap_or_else(|_| Err(panicked())), opened)
+        let tokenizer = tokenizer.join().unwrap_or_else(|_| Err(panicked()));
+        let contents = contents.join().unwrap_or_else(|_| Err(panicked()));
+        (tokenizer, contents, opened)
     });
-    let tokenizer = tokenizer?;
+    let (tokenizer, contents) = (tokenizer?, contents?);
     watch.cancel().check()?;
     let (mut sessions, precision) = match opened {
         Some(sessions) => (sessions, spec.precision),
@@ -70,9 +76,11 @@ pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<
         None => prepare_or_plain(spec, &tokenizer, copy, config, watch)?,
     };
     let dimension = probe(&mut sessions.wide, &tokenizer, spec)?;
+    let readout = sessions.wide.readout();
     Ok(Loaded {
         sessions,
         tokenizer,
+        fingerprint: contents.fingerprint(spec, readout.name(), precision),
         dimension,
         precision,
     })
