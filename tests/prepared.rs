@@ -109,6 +109,23 @@ fn a_copy_is_made_once_and_gives_the_models_vectors() {
 }
 
 #[test]
+fn a_model_of_which_nothing_is_recognised_gets_a_copy_from_onnx_runtime() {
+    let (cache, models) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let variant = &fixture_json("variants.json")["token-embeddings"];
+    let folder = expand("token-embeddings", variant, models.path());
+    for expected in ["PL", "L"] {
+        let (embedder, told) = load(&folder, cache.path(), Precision::Fp32);
+        assert_eq!(told, expected);
+        assert!(least_cosine(&embedder, "token_embeddings") > 0.999_999);
+    }
+    let graph = fs::read(copies(cache.path())[0].join(GRAPH_FILE)).unwrap();
+    // An operator of ours would be named after what it makes.
+    for ours in ["/Product", "/Embed", "/Attention"] {
+        assert!(!graph.windows(ours.len()).any(|bytes| bytes == ours.as_bytes()));
+    }
+}
+
+#[test]
 fn a_copy_that_was_changed_is_made_again() {
     for precision in Precision::ALL {
         let cache = tempfile::tempdir().unwrap();

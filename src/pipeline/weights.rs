@@ -31,10 +31,11 @@ impl Weights {
     /// [`ErrorKind::ModelNotFound`] or [`ErrorKind::ModelInvalid`], when the files are not those of a copy.
     pub fn of_copy(graph_file: &Path) -> Result<Option<Self>> {
         let mut source = Source::open(graph_file)?;
-        if !source.model.opset_import.iter().any(|it| it.domain == DOMAIN) {
+        let graph = source.model.graph.clone().unwrap_or_default();
+        // ONNX Runtime imports every domain that it knows into the graphs that it writes, so only nodes tell.
+        if !graph.node.iter().any(|node| node.domain == DOMAIN) {
             return Ok(None);
         }
-        let graph = source.model.graph.clone().unwrap_or_default();
         let outside = graph
             .initializer
             .into_iter()
