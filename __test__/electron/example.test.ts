@@ -75,9 +75,14 @@ test('it indexes, pauses, stops and finds by meaning, and its window never stall
     home,
     screenshot: shot,
   };
-  let command = [process.execPath, join(__dirname, 'app', 'drive.mjs'), JSON.stringify(config)];
+  // A copy of its own: the checkout may lie where an ordinary user cannot read.
+  const driver = join(parent, 'driver');
+  const playwright = join('node_modules', 'playwright-core');
+  cpSync(join(__dirname, 'app', 'drive.mjs'), join(driver, 'drive.mjs'));
+  cpSync(join(ROOT, playwright), join(driver, playwright), { recursive: true });
+  let command = [process.execPath, join(driver, 'drive.mjs'), JSON.stringify(config)];
   if (root) {
-    for (const path of [home]) execFileSync('chown', ['-R', `${String(NOBODY)}:${String(NOBODY)}`, path]);
+    execFileSync('chown', ['-R', `${String(NOBODY)}:${String(NOBODY)}`, home]);
     execFileSync('chmod', ['-R', 'a-w,a+rX', join(parent, 'Meine Programme')]);
     chmodSync(parent, 0o755);
     const user = ['setpriv', `--reuid=${String(NOBODY)}`, `--regid=${String(NOBODY)}`, '--clear-groups'];
@@ -85,7 +90,7 @@ test('it indexes, pauses, stops and finds by meaning, and its window never stall
   }
   const [program = '', ...args] = command;
   const env = { ...process.env, HOME: home, ELECTRON_BINARY: undefined, XDG_RUNTIME_DIR: undefined };
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env, timeout: 240_000 });
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', cwd: home, env, timeout: 240_000 });
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
   expect(stderr).not.toMatch(CRASH);
 
