@@ -236,6 +236,10 @@ impl Client {
                 "{} did not answer in time when asked for {what}",
                 host(place)
             )),
+            ureq::Error::ConnectProxyFailed(_) => Failure::passing(format!(
+                "The proxy does not connect to {} for {what}",
+                host(place)
+            )),
             _ => Failure::passing(format!("{} cannot be reached for {what}", host(place))),
         };
         match cause {
