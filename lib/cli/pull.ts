@@ -2,7 +2,9 @@
 
 import { resolve } from 'node:path';
 import { settle } from '../abort.js';
+import { Embedder } from '../embedder.js';
 import { nativeAddon } from '../native.js';
+import type { LoadEvent, LoadOptions } from '../types.js';
 import { text, say, type Command } from './command.js';
 import { bytes, count } from './format.js';
 import { progressOn } from './progress.js';
@@ -13,7 +15,7 @@ export const pull: Command = {
   summary: 'fetches a model of the hub into the cache',
   details: [
     'MODEL              the id of a model on the hub; default: the default model',
-    '--precision P      fp32 or int8: fetches what that precision needs',
+    '--precision int8   also makes the 8-bit copy: in the cache, or in the folder that --out names; default: fp32',
     '--out FOLDER       also copies the model into a plain folder, with a manifest of hashes, for bundling with an app',
     '--revision R       a commit, tag or branch',
     '--model-file F     the ONNX file, where it is not onnx/model.onnx',
@@ -42,6 +44,7 @@ export const pull: Command = {
     try {
       const pulled = await settle(options, () => nativeAddon().pullModel(options, progress.show));
       progress.end();
+      if (options.precision === 'int8' && out === undefined) await prepareInCache(options, progress.show);
       say(`${pulled.model} at ${pulled.revision}: ${count(pulled.files, 'file')}, ${bytes(pulled.bytes)}`);
       say(pulled.path);
     } finally {
@@ -49,3 +52,12 @@ export const pull: Command = {
     }
   },
 };
+
+/** A load makes the copy, so that the user's first one need not. */
+async function prepareInCache(
+  { out: _, ...options }: { out: unknown },
+  onProgress: (event: LoadEvent) => void,
+): Promise<void> {
+  const embedder = await Embedder.load({ ...(options as LoadOptions), offline: true, onProgress });
+  await embedder.close();
+}
