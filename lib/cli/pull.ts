@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { settle } from '../abort.js';
 import { Embedder } from '../embedder.js';
 import { nativeAddon } from '../native.js';
-import type { LoadEvent, LoadOptions } from '../types.js';
+import type { LoadOptions } from '../types.js';
 import { text, say, type Command } from './command.js';
 import { bytes, count } from './format.js';
 import { progressOn } from './progress.js';
@@ -31,20 +31,24 @@ export const pull: Command = {
   operands: 1,
   async run(input) {
     const out = text(input, 'out');
-    const options = {
+    const request = {
       model: input.operands[0],
       precision: text(input, 'precision'),
       revision: text(input, 'revision'),
       modelFile: text(input, 'model-file'),
       cacheDir: text(input, 'cache-dir'),
-      out: out === undefined ? undefined : resolve(out),
       signal: input.signal,
     };
+    const options = { ...request, out: out === undefined ? undefined : resolve(out) };
     const progress = progressOn(process.stderr);
     try {
       const pulled = await settle(options, () => nativeAddon().pullModel(options, progress.show));
+      if (request.precision === 'int8' && out === undefined) {
+        // A load makes the copy, so that the user's first one need not.
+        const cached = { ...request, offline: true, onProgress: progress.show };
+        await (await Embedder.load(cached as LoadOptions)).close();
+      }
       progress.end();
-      if (options.precision === 'int8' && out === undefined) await prepareInCache(options, progress.show);
       say(`${pulled.model} at ${pulled.revision}: ${count(pulled.files, 'file')}, ${bytes(pulled.bytes)}`);
       say(pulled.path);
     } finally {
@@ -52,12 +56,3 @@ export const pull: Command = {
     }
   },
 };
-
-/** A load makes the copy, so that the user's first one need not. */
-async function prepareInCache(
-  { out: _, ...options }: { out: unknown },
-  onProgress: (event: LoadEvent) => void,
-): Promise<void> {
-  const embedder = await Embedder.load({ ...(options as LoadOptions), offline: true, onProgress });
-  await embedder.close();
-}
