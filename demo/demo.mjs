@@ -101,8 +101,8 @@ async function loadDefault() {
   }
   const model = await fetchModel('all-MiniLM-L6-v2');
   console.log(
-    'Using the small all-MiniLM-L6-v2: the default model (1.1 GB) is not in the cache, and the demo fetches it from no hub. ' +
-      'To get it: npx sentence-embedder pull',
+    'Using the small all-MiniLM-L6-v2, since the default model is not in the cache and the demo does not ask the hub for ' +
+      'its 1.1 GB. To fetch it: npx sentence-embedder pull',
   );
   start = performance.now();
   return Embedder.load({ model });
