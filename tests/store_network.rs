@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing
 )]
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))]
 
 mod hub;
 mod processes;
@@ -266,6 +267,9 @@ fn an_encrypted_hub_is_reached_through_a_proxy_that_alone_knows_its_name() {
     assert!(hub.seen().iter().any(|seen| seen.at_content));
 }
 
+/// Variables, and whether the hub and its content host are reached through the proxy with them.
+type Case<'a> = (&'a [(&'a str, &'a str)], [bool; 2]);
+
 #[test]
 fn the_proxy_is_chosen_by_scheme_and_passed_by_for_hosts_that_no_proxy_names() {
     let hub = Hub::start();
@@ -275,18 +279,17 @@ fn the_proxy_is_chosen_by_scheme_and_passed_by_for_hosts_that_no_proxy_names() {
     ];
     let proxy = Proxy::start(BTreeMap::from(authorities.clone()), None);
     let address = format!("http://{}", proxy.address);
-    // Which hosts go through the proxy.
-    let cases: [(&[(&str, &str)], &[bool; 2]); 5] = [
-        (&[("http_proxy", &address)], &[true, true]),
-        (&[("ALL_PROXY", &address)], &[true, true]),
-        (&[("HTTPS_PROXY", &address)], &[false, false]),
+    let cases: [Case<'_>; 5] = [
+        (&[("http_proxy", &address)], [true, true]),
+        (&[("ALL_PROXY", &address)], [true, true]),
+        (&[("HTTPS_PROXY", &address)], [false, false]),
         (
             &[("HTTP_PROXY", &address), ("NO_PROXY", "localhost")],
-            &[true, false],
+            [true, false],
         ),
         (
             &[("HTTP_PROXY", &address), ("NO_PROXY", "127.0.0.1,localhost")],
-            &[false, false],
+            [false, false],
         ),
     ];
     for (variables, expected) in cases {
@@ -299,7 +302,7 @@ fn the_proxy_is_chosen_by_scheme_and_passed_by_for_hosts_that_no_proxy_names() {
         let asked = proxy.asked();
         for ((authority, _), expected) in authorities.iter().zip(expected) {
             let line = format!("CONNECT {authority} HTTP/1.1");
-            assert_eq!(asked.contains(&line), *expected, "{variables:?}: {asked:?}");
+            assert_eq!(asked.contains(&line), expected, "{variables:?}: {asked:?}");
         }
     }
 }
