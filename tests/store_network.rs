@@ -199,7 +199,10 @@ fn a_certificate_is_believed_if_its_authority_is_named_and_not_otherwise() {
     };
 
     let text = with(stranger.file(), &endpoint);
-    assert!(text.contains("ERR_EMBED_DOWNLOAD"), "{text}");
+    assert!(
+        text.contains("ERR_EMBED_DOWNLOAD") && text.contains("can be trusted"),
+        "{text}"
+    );
     assert!(
         hub.seen().is_empty(),
         "nothing is asked of a host that nobody vouches for"
@@ -207,7 +210,10 @@ fn a_certificate_is_believed_if_its_authority_is_named_and_not_otherwise() {
     // The right authority, but a certificate for another name.
     let (other, [wrong, _]) = tls_hub(&authority, ["localhost", "localhost"]);
     let text = with(authority.file(), &format!("https://127.0.0.1:{wrong}"));
-    assert!(text.contains("ERR_EMBED_DOWNLOAD"), "{text}");
+    assert!(
+        text.contains("ERR_EMBED_DOWNLOAD") && text.contains("can be trusted"),
+        "{text}"
+    );
     assert!(other.seen().is_empty());
 
     let text = with(authority.file(), &endpoint);

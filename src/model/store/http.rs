@@ -232,6 +232,13 @@ impl Client {
             | ureq::Error::InvalidProxyUrl => {
                 Failure::lasting(format!("{} cannot be asked for {what}", host(place)))
             }
+            // So rustls reports a certificate that it does not believe.
+            ureq::Error::Io(broken) if broken.kind() == io::ErrorKind::InvalidData => {
+                Failure::lasting(format!(
+                    "{} cannot be asked for {what}: no encrypted connection that can be trusted",
+                    host(place)
+                ))
+            }
             ureq::Error::Timeout(_) => Failure::passing(format!(
                 "{} did not answer in time when asked for {what}",
                 host(place)
