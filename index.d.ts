@@ -263,7 +263,10 @@ export declare interface ErrorEvent {
     readonly error: EmbedError;
 }
 
-/** The configuration of an {@link EmbedderFactory}: options of every kind that it names. */
+/**
+ * The configuration of an {@link EmbedderFactory}. It may hold options of kinds that it does not name, for the day when `kind`
+ * is another word: they are checked all the same.
+ */
 export declare interface FactoryConfig extends InProcessConfig, SidecarConfig, OllamaConfig, CustomConfig, TestConfig {
     /**
      * What makes the vectors.
@@ -291,7 +294,7 @@ export declare class FallbackEmbedder implements IEmbedder {
     #private;
     /** The kind that was started; the first one before that. */
     get kind(): EmbedderKind;
-    /** See {@link ManagedEmbedder.lastError}. */
+    /** See {@link ManagedEmbedder.lastError}; where no kind starts, the reason of the last one. */
     get lastError(): EmbedError | undefined;
     /** See {@link ManagedEmbedder.space}. */
     get space(): VectorSpace | undefined;
@@ -301,7 +304,7 @@ export declare class FallbackEmbedder implements IEmbedder {
     embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
     embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]>;
     shouldRestart(): Promise<boolean>;
-    /** A fresh session of the same kind. */
+    /** A fresh session of the same kind. Before one has started, it starts as `initialize` does. */
     restart(): Promise<void>;
     shutdown(): Promise<void>;
     getStats(): IEmbedderStats;
@@ -353,7 +356,8 @@ export declare interface IEmbedderConfig {
      */
     normalizeVectors?: boolean;
     /**
-     * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count.
+     * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. Of the
+     * kinds that speak HTTP it is 300,000 at most, which is Node's own limit.
      * @defaultValue `30000`
      */
     timeout?: number;
@@ -597,7 +601,7 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
      * Starts the session. Answers false when that fails, and keeps the reason as `lastError`. Calling it again while it
      * runs, or when all is well, changes nothing; after a failure or a shutdown it starts afresh.
      *
-     * @param options - `signal` cancels the start, which then answers false.
+     * @param options - `signal` cancels the start, which then answers false to all who wait for it.
      */
     initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean>;
     /** One vector a text, in the order of the texts, as plain arrays. */
@@ -613,7 +617,10 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
      * does. Rejects when the start fails; the old session then stays, unless the two cannot be there at once.
      */
     restart(): Promise<void>;
-    /** Takes no more calls, waits for those under way up to `drainTimeout`, and frees everything. Never rejects. */
+    /**
+     * Takes no more calls, waits for those under way up to `drainTimeout`, and frees everything. A start that is under way is
+     * cancelled. Never rejects.
+     */
     shutdown(): Promise<void>;
     getStats(): IEmbedderStats;
 }
@@ -650,6 +657,8 @@ export declare interface ModelInfo {
     /**
      * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
      * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
+     * Of 8-bit weights those count that they were made from, so that a folder of `sentence-embedder prepare --out` and the same
+     * made on this machine are one space.
      */
     readonly fingerprint: string;
     /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
@@ -736,6 +745,8 @@ export declare interface ServerOptions {
 /** Options of the kind `'sidecar'`: the HTTP server that this package replaces. */
 export declare interface SidecarConfig extends IEmbedderConfig {
     sidecar?: ServerOptions & {
+        /** The name that the sidecar knows the model by; default: `modelName`, of which a folder's last name counts. */
+        model?: string;
         /**
          * How token embeddings become one vector.
          * @defaultValue `'mean'`
@@ -775,7 +786,11 @@ export declare type Stampable = Embedder | {
     readonly space: VectorSpace | undefined;
 };
 
-/** Steps from `initialize` to an answer, in this order; those that are not needed are left out. */
+/**
+ * Steps from `initialize` to an answer, in this order; those that are not needed are left out, and none comes after a
+ * later one. Whether there is anything to prepare shows only on the way, so a model that has been prepared is `'checking'` until it is
+ * there.
+ */
 export declare type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
 
 /** Options of the kind `'test'`. */

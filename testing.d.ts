@@ -135,7 +135,8 @@ export declare interface IEmbedderConfig {
      */
     normalizeVectors?: boolean;
     /**
-     * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count.
+     * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. Of the
+     * kinds that speak HTTP it is 300,000 at most, which is Node's own limit.
      * @defaultValue `30000`
      */
     timeout?: number;
@@ -210,7 +211,7 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
      * Starts the session. Answers false when that fails, and keeps the reason as `lastError`. Calling it again while it
      * runs, or when all is well, changes nothing; after a failure or a shutdown it starts afresh.
      *
-     * @param options - `signal` cancels the start, which then answers false.
+     * @param options - `signal` cancels the start, which then answers false to all who wait for it.
      */
     initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean>;
     /** One vector a text, in the order of the texts, as plain arrays. */
@@ -226,7 +227,10 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
      * does. Rejects when the start fails; the old session then stays, unless the two cannot be there at once.
      */
     restart(): Promise<void>;
-    /** Takes no more calls, waits for those under way up to `drainTimeout`, and frees everything. Never rejects. */
+    /**
+     * Takes no more calls, waits for those under way up to `drainTimeout`, and frees everything. A start that is under way is
+     * cancelled. Never rejects.
+     */
     shutdown(): Promise<void>;
     getStats(): IEmbedderStats;
 }
@@ -262,7 +266,11 @@ export declare interface StageEvent {
     readonly progress?: number;
 }
 
-/** Steps from `initialize` to an answer, in this order; those that are not needed are left out. */
+/**
+ * Steps from `initialize` to an answer, in this order; those that are not needed are left out, and none comes after a
+ * later one. Whether there is anything to prepare shows only on the way, so a model that has been prepared is `'checking'` until it is
+ * there.
+ */
 export declare type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
 
 /** Options of the kind `'test'`. */

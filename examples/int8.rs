@@ -16,7 +16,8 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::Tensor;
 use sentence_embedder::model::calibration::SENTENCES;
-use sentence_embedder::model::quantize::quantize_model;
+use sentence_embedder::model::events::Cancel;
+use sentence_embedder::model::rewrite::{Form, rewrite};
 use sentence_embedder::operators;
 
 fn main() {
@@ -31,7 +32,28 @@ fn main() {
                 examples(tokenizer)
             };
             let started = Instant::now();
-            let summary = quantize_model(Path::new(source), output, &examples, Path::new(folder)).unwrap();
+            let form = Form::Int8 { examples: &examples };
+            let summary = rewrite(
+                Path::new(source),
+                output,
+                form,
+                Path::new(folder),
+                &Cancel::default(),
+            )
+            .unwrap();
+            println!("{summary:?} in {:.1} s", started.elapsed().as_secs_f64());
+        }
+        ["rewrite", source, output, folder] => {
+            std::fs::create_dir_all(folder).unwrap();
+            let started = Instant::now();
+            let summary = rewrite(
+                Path::new(source),
+                output,
+                Form::Fp32,
+                Path::new(folder),
+                &Cancel::default(),
+            )
+            .unwrap();
             println!("{summary:?} in {:.1} s", started.elapsed().as_secs_f64());
         }
         // Mean-pooled vectors as raw f32.
@@ -65,7 +87,7 @@ fn main() {
             println!("while running: {}", memory());
         }
         _ => panic!(
-            "quantize SOURCE TOKENIZER|- OUTPUT FOLDER | embed MODEL TOKENS TO | speed THREADS ROUNDS BATCH TOKENS MODEL... | memory MODEL"
+            "quantize SOURCE TOKENIZER|- OUTPUT FOLDER | rewrite SOURCE OUTPUT FOLDER | embed MODEL TOKENS TO | speed THREADS ROUNDS BATCH TOKENS MODEL... | memory MODEL"
         ),
     }
 }

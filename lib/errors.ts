@@ -13,9 +13,22 @@ export function abortedError(signal: AbortSignal): EmbedError {
   return embedError('ERR_EMBED_ABORTED', 'The call was aborted by its signal', { cause: signal.reason });
 }
 
-/** Throws the error of an aborted call. */
+/** Throws the error of what a signal has ended. */
 export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw abortedError(signal);
+  if (signal.aborted) throw endedBy(signal);
+}
+
+/** The error of what a signal has ended: the signal's reason if that is an error of this package. */
+export function endedBy(signal: AbortSignal): EmbedError {
+  const { reason } = signal as { reason: unknown };
+  return codeOf(reason) ? (reason as EmbedError) : abortedError(signal);
+}
+
+/** An error of this package as it is; any other as the cause of one. */
+export function asEmbedError(error: unknown): EmbedError {
+  if (codeOf(error)) return error as EmbedError;
+  const message = types.isNativeError(error) ? error.message : String(error);
+  return embedError('ERR_EMBED_INFERENCE', message, { cause: error });
 }
 
 /**

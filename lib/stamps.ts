@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { describe } from './dropin/config.js';
 import type { EmbedderKind, VectorSpace } from './dropin/iembedder.js';
 import type { Embedder } from './embedder.js';
 import { embedError } from './errors.js';
@@ -64,6 +65,9 @@ export interface IndexCheckOptions {
 
 /** The vector space of a loaded model or of a started embedder. */
 export function spaceOf(embedder: Stampable): VectorSpace {
+  if (typeof (embedder as unknown) !== 'object' || (embedder as unknown) === null) {
+    throw embedError('ERR_EMBED_INVALID_ARGUMENT', `Expected an embedder but received ${describe(embedder)}`);
+  }
   if ('info' in embedder) {
     const { model, revision, dimension, maxTokens, pooling, normalize, precision, fingerprint, modelFile } =
       embedder.info;
@@ -90,10 +94,11 @@ export async function readIndexStamp(dir: string): Promise<IndexStamp | undefine
  */
 export async function writeIndexStamp(dir: string, embedder: Stampable): Promise<IndexStamp> {
   const space = spaceOf(embedder);
-  await mkdir(dir, { recursive: true });
+  const path = stampIn(dir);
+  const temporary = `${path}.${randomUUID()}.tmp`;
   const stamp: IndexStamp = { ...space, dbVersion: await readMarker(dir), writtenAt: new Date().toISOString() };
-  const temporary = join(dir, `${STAMP_FILE}.${randomUUID()}.tmp`);
   try {
+    await mkdir(dir, { recursive: true });
     const file = await open(temporary, 'wx');
     try {
       await file.writeFile(`${JSON.stringify({ format: FORMAT, ...stamp }, null, 2)}\n`);
@@ -101,10 +106,11 @@ export async function writeIndexStamp(dir: string, embedder: Stampable): Promise
     } finally {
       await file.close();
     }
-    await rename(temporary, join(dir, STAMP_FILE));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined); // where it cannot be written there is none
+    const message = `Expected a folder that can be written for dir, but in ${dir} it failed (${codeOfSystem(cause)})`;
+    throw embedError('ERR_EMBED_INVALID_ARGUMENT', message, { cause });
   }
   return stamp;
 }
@@ -200,26 +206,38 @@ function differencesOf(was: VectorSpace, now: VectorSpace): string[] {
   return differences;
 }
 
-/** The name without the owner that sentence-transformers may leave out. */
-function plainName(model: string): string {
-  return model.toLowerCase().replace(/^sentence-transformers\//, '');
+/** The name without the owner that sentence-transformers may leave out; of a path the folder's name. */
+export function plainName(model: string): string {
+  const isPath = /^([/\\.]|[a-z]:[/\\])/i.test(model);
+  const name = isPath ? (model.split(/[/\\]/).findLast((part) => part !== '') ?? model) : model;
+  return name.toLowerCase().replace(/^sentence-transformers\//, '');
 }
 
 function title({ kind, model, precision }: VectorSpace): string {
   return `${model} (${precision === null ? kind : `${kind}, ${precision}`})`;
 }
 
+/** The stamp's file in an index's folder. */
+function stampIn(dir: unknown): string {
+  if (typeof dir === 'string' && dir !== '') return join(dir, STAMP_FILE);
+  throw embedError('ERR_EMBED_INVALID_ARGUMENT', `Expected the path of a folder for dir but received ${describe(dir)}`);
+}
+
+function codeOfSystem(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}
+
 async function readStamp(
   dir: string,
 ): Promise<{ stamp: IndexStamp; problem?: never } | { stamp?: never; problem: string }> {
-  const path = join(dir, STAMP_FILE);
+  const path = stampIn(dir);
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOfSystem(error);
     const absent = code === 'ENOENT' || code === 'ENOTDIR';
-    return { problem: absent ? `There is no stamp in ${dir}` : `${path} cannot be read (${String(code)})` };
+    return { problem: absent ? `There is no stamp in ${dir}` : `${path} cannot be read (${code})` };
   }
   let content: unknown;
   try {

@@ -103,6 +103,18 @@ impl Error {
         self.kind
     }
 
+    /// What went wrong and each thing that caused it, in one line: for where a cause has no place of its own.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = StdError::source(self);
+        while let Some(deeper) = cause {
+            line = format!("{line}: {deeper}");
+            cause = deeper.source();
+        }
+        line
+    }
+
     /// The stable code of the kind.
     #[must_use]
     pub const fn code(&self) -> &'static str {

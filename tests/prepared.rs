@@ -32,7 +32,10 @@ fn load(model: &Path, cache: &Path, precision: Precision) -> (Arc<Embedder>, Str
     let on_event = Box::new(move |event| {
         events.lock().unwrap().push(match event {
             LoadEvent::Preparing { .. } => 'P',
-            LoadEvent::Warning { .. } => 'W',
+            LoadEvent::Warning { message } => {
+                eprintln!("{message}");
+                'W'
+            }
             LoadEvent::ModelLoaded { .. } => 'L',
             _ => '?',
         });
@@ -267,6 +270,17 @@ fn a_portable_copy_is_a_model_folder_of_its_own() {
         let embedder = common::load_config(&copy).unwrap();
         assert_eq!(embedder.info().precision, Precision::Int8);
         assert!(least_cosine(&embedder, model) > 0.99);
+        let (here, _) = load(
+            &fixtures().join(model),
+            &cache.path().join("here"),
+            Precision::Int8,
+        );
+        assert_eq!(
+            (&embedder.info().fingerprint, &embedder.info().spec.name),
+            (&here.info().fingerprint, &here.info().spec.name),
+            "an index would have to be made anew for the app that bundles the copy"
+        );
+        fs::remove_dir_all(cache.path().join("here")).unwrap();
         assert_eq!(
             fs::read_dir(cache.path()).unwrap().count(),
             0,
@@ -281,6 +295,15 @@ fn a_portable_copy_is_a_model_folder_of_its_own() {
             ErrorKind::InvalidArgument
         );
         flip(&out.path().join("onnx").join(DATA_FILE), 0.5);
+        let unverified = EmbedderConfig {
+            verify: false,
+            ..copy.clone()
+        };
+        assert_ne!(
+            common::load_config(&unverified).unwrap().info().fingerprint,
+            here.info().fingerprint,
+            "the manifest must not speak for weights that it was not written for"
+        );
         assert_eq!(
             common::load_config(&copy).err().unwrap().kind(),
             ErrorKind::ModelInvalid
@@ -319,4 +342,69 @@ fn a_process_that_is_killed_while_it_prepares_leaves_nothing_that_is_loaded() {
         );
         assert_eq!(copies(cache.path()).len(), 1, "killed at moment {moment}");
     }
+}
+
+/// A small file system of its own that a child process of the next test keeps its copies on.
+#[cfg(target_os = "linux")]
+const CHILD_DISK: &str = "SENTENCE_EMBEDDER_TEST_CHILD_DISK";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_nothing_and_the_model_is_loaded_as_it_is() {
+    if let Some(disk) = std::env::var_os(CHILD_DISK) {
+        return prepare_on_full_disk(Path::new(&disk));
+    }
+    let disk = tempfile::tempdir().unwrap();
+    // A mount that only the child sees, and that needs no rights beyond those of a user.
+    let script = "mount -t tmpfs -o size=1m tmpfs \"$0\" && exec \"$1\" --exact \
+                  a_full_disk_leaves_nothing_and_the_model_is_loaded_as_it_is --nocapture";
+    let child = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .arg(disk.path())
+        .arg(std::env::current_exe().unwrap())
+        .env(CHILD_DISK, disk.path())
+        .output()
+        .expect("this test needs unshare of util-linux");
+    let told = String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
+    assert!(
+        child.status.success(),
+        "this test needs to be allowed a user name space with a mount of its own: {told}"
+    );
+    assert!(
+        told.contains("No space left on device"),
+        "the disk was never full: {told}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+fn prepare_on_full_disk(disk: &Path) {
+    let filler = disk.join("filler");
+    for precision in Precision::ALL {
+        for left in [0, 4, 16, 64, 128].map(|blocks| blocks << 10) {
+            fill(&filler, left);
+            let (embedder, told) = load(&fixtures().join("xlmr"), disk, precision);
+            assert!(least_cosine(&embedder, "xlmr") > 0.99, "{left} bytes left");
+            // Whatever there was room for: either a whole copy or none.
+            assert_eq!(
+                copies(disk).len(),
+                usize::from(!told.contains('W')),
+                "{left} bytes left: {told}"
+            );
+            fs::remove_file(&filler).unwrap();
+            let (embedder, told) = load(&fixtures().join("xlmr"), disk, precision);
+            assert!(!told.contains('W'), "{told}");
+            assert!(least_cosine(&embedder, "xlmr") > 0.99);
+            drop(fs::remove_dir_all(disk.join("prepared")));
+        }
+    }
+}
+
+/// Fills the disk but for `left` bytes.
+#[cfg(target_os = "linux")]
+fn fill(filler: &Path, left: u64) {
+    use std::io::Write;
+    let mut file = fs::File::create(filler).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+    let length = file.metadata().unwrap().len();
+    file.set_len(length - left).unwrap();
 }

@@ -14,6 +14,7 @@ import {
 } from 'sentence-embedder';
 import { TestEmbedder } from 'sentence-embedder/testing';
 import { join } from 'node:path';
+import { rejection } from '../support/expectations';
 import { modelFolder, temporaryFolder } from '../support/fixtures';
 import { freePort, recorder, startServer, type Server } from './support';
 
@@ -37,6 +38,19 @@ test('makes the kind that one word names', () => {
   expect(new EmbedderFactory().create().kind).toBe('native');
 });
 
+test('takes options of kinds that it does not name, so that the way back is one word', () => {
+  const options = { load: { threads: 1 }, sidecar: { url: 'http://localhost:1' }, ollama: { model: 'bge-m3' } };
+  for (const kind of ['native', 'sidecar', 'ollama'] as const) {
+    expect(createProductionFactory({ ...options, kind }).create().kind).toBe(kind);
+  }
+});
+
+test('an undefined kind is the default of the factory', () => {
+  const kind: FactoryConfig = { kind: undefined as never };
+  expect(createTestFactory(kind).create().kind).toBe('test');
+  expect(createProductionFactory(kind).create().kind).toBe('native');
+});
+
 test('options reach the embedder', async () => {
   const embedder = createTestFactory({ dimension: 5, maxFilesBeforeRestart: 1 }).create();
   await embedder.initialize();
@@ -58,7 +72,8 @@ test.each<[object, RegExp]>([
   [{ kind: 'ollama' }, /the name of Ollama's model for config\.ollama\.model/],
   [{ fallback: ['ollama'], modelName: 'bge-m3' }, /the name of Ollama's model/],
   [{ kind: 'custom' }, /both embed and fingerprint for config\.custom/],
-  [{ sidecar: { url: 'http://localhost:1' } }, /only known names in config but received config\.sidecar/],
+  [{ sidecar: { url: 'localhost:1' } }, /an http or https address for config\.sidecar\.url/],
+  [{ load: { model: 'm' } }, /an object without model, which other options decide, for config\.load/],
   [{ kind: 'sidecar', sidecar: { url: 'localhost:8421' } }, /an http or https address for config\.sidecar\.url/],
   [{ kind: 'sidecar', sidecar: { port: 8421 } }, /received config\.sidecar\.port/],
   [{ kind: 'sidecar', sidecar: { command: { args: [] } } }, /a program for config\.sidecar\.command\.file/],
@@ -74,18 +89,9 @@ test.each<[object, RegExp]>([
 test('validateConfig takes every option', () => {
   const config: FactoryConfig = {
     kind: 'native',
-    modelName: 'm',
-    batchSize: 32,
-    normalizeVectors: true,
-    timeout: 30_000,
-    retries: 2,
-    retryDelay: 1000,
-    autoStart: true,
-    autoRestart: true,
-    maxFilesBeforeRestart: 5000,
-    maxMemoryMB: 1500,
-    drainTimeout: 0,
-    onEvent: () => undefined,
+    ...{ modelName: 'm', batchSize: 4096, normalizeVectors: false, onEvent: () => undefined },
+    ...{ timeout: 2_147_483_647, retries: 0, retryDelay: 0, drainTimeout: 0 },
+    ...{ autoStart: false, autoRestart: false, maxFilesBeforeRestart: 1, maxMemoryMB: 1 },
     load: { threads: 1 },
     fallback: ['sidecar', 'ollama', 'custom', 'test'],
     indexDir: '/index',
@@ -142,6 +148,8 @@ describe('fallback', () => {
     expect(await embedder.initialize()).toBe(false);
     expect(embedder.lastError?.message).toMatch(/index was made with hash \(test\)/);
     expect(embedder.getStats().isReady).toBe(false);
+    expect((await rejection(embedder.restart(), 'ERR_EMBED_MODEL_INVALID')).message).toMatch(/hash \(test\)/);
+    await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
     expect(await readIndexStamp(indexDir)).toMatchObject({ kind: 'test' });
   });
 
@@ -157,5 +165,64 @@ describe('fallback', () => {
     const embedder = createProductionFactory({ ...config(), onEvent }).create();
     expect(await embedder.initialize({ signal: AbortSignal.abort() })).toBe(false);
     expect(events.filter(({ type }) => type === 'fallback')).toEqual([]);
+  });
+
+  /** Fails to start until it is well, and then falls back to hashes. */
+  const ailing = (more: FactoryConfig = {}): { embedder: FallbackEmbedder; heal: () => void } => {
+    const state = { well: false };
+    const custom = {
+      fingerprint: 'mine',
+      embed: (texts: readonly string[]) =>
+        state.well ? Promise.resolve(texts.map(() => [1, 2])) : Promise.reject(new Error('ill')),
+    };
+    const embedder = createTestFactory({ kind: 'custom', custom, fallback: ['test'], ...more }).create();
+    const heal = (): void => {
+      state.well = true;
+    };
+    return { embedder: embedder as FallbackEmbedder, heal };
+  };
+
+  test('stays with the kind that has started, whatever starts later', async () => {
+    const { embedder, heal } = ailing({ dimension: 4 });
+    expect(embedder.kind).toBe('custom');
+    expect(await embedder.initialize()).toBe(true);
+    heal();
+    await embedder.shutdown();
+    expect(await embedder.initialize()).toBe(true);
+    expect(embedder.kind).toBe('test');
+    expect((await embedder.embed(['a']))[0]).toHaveLength(4);
+    await embedder.shutdown();
+  });
+
+  test('waits for the first call with autoStart: false', async () => {
+    const { events, onEvent, words } = recorder();
+    const { embedder } = ailing({ autoStart: false, onEvent });
+    await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
+    expect(await embedder.initialize()).toBe(true);
+    expect(embedder.getStats().isReady).toBe(true);
+    expect(events).toEqual([]);
+    const [one, two] = await Promise.all([embedder.embed(['a']), embedder.embed(['a'])]);
+    expect(one).toEqual(two);
+    expect(words()).toEqual(['checking', 'loading', 'error', 'fallback', 'checking', 'ready']);
+    await embedder.shutdown();
+  });
+
+  test('is taken by a restart too', async () => {
+    const { embedder } = ailing();
+    await embedder.restart();
+    expect(embedder.kind).toBe('test');
+    await embedder.shutdown();
+  });
+
+  test('is not started by a start that a shutdown has ended', async () => {
+    for (let ticks = 0; ticks < 60; ticks++) {
+      const { embedder } = ailing();
+      const started = embedder.initialize();
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      await embedder.shutdown();
+      await started;
+      expect(embedder.getStats().isReady).toBe(false);
+      await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
+    }
   });
 });

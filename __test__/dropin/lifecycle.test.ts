@@ -17,6 +17,8 @@ import { recorder } from './support';
 
 const modelName = modelFolder('bert');
 const parent = temporaryFolder();
+/** What a session is tried with. */
+const PROBE = 'probe';
 const embedders: ManagedEmbedder[] = [];
 
 const native = (config: InProcessConfig = {}): InProcessEmbedder => {
@@ -43,12 +45,13 @@ describe('initialize', () => {
     const cacheDir = join(parent, 'cache');
     const embedder = native({ onEvent, load: { cacheDir } });
     expect(await embedder.initialize()).toBe(true);
-    expect(words()).toEqual(['checking', 'loading', 'preparing', 'ready']);
+    expect(words()).toEqual(['checking', 'preparing', 'loading', 'ready']);
     expect(events.at(-1)).toMatchObject({ kind: 'native', progress: 1 });
     expect(embedder.lastError).toBeUndefined();
   });
 
-  test('passes on what a load tells of downloads and preparation', async () => {
+  test('passes on what a load tells of downloads and preparation, in order and not after its end', async () => {
+    let late = (): void => undefined;
     const load = jest.spyOn(Embedder, 'load').mockImplementation(async (options) => {
       load.mockRestore();
       const tell = options?.onProgress as ((event: object) => void) | undefined;
@@ -57,12 +60,16 @@ describe('initialize', () => {
       tell?.({ type: 'something new' });
       tell?.({ type: 'model_cached', model: 'm' });
       tell?.({ type: 'preparing', model: 'm' });
+      tell?.({ type: 'download_progress', file: 'late', loaded: 5, total: 10, overall: 0.5 });
+      late = () => tell?.({ type: 'warning', message: 'later still' });
       return Embedder.load({ model: modelName });
     });
     const { events, onEvent, words } = recorder();
     expect(await native({ onEvent }).initialize()).toBe(true);
-    expect(words()).toEqual(['checking', 'loading', 'downloading', 'downloading', 'loading', 'preparing', 'ready']);
-    expect(events[3]).toMatchObject({ progress: 0.5, message: 'Downloading f' });
+    expect(words()).toEqual(['checking', 'downloading', 'downloading', 'preparing', 'loading', 'ready']);
+    expect(events[2]).toMatchObject({ progress: 0.5, message: 'Downloading f' });
+    late();
+    expect(words().at(-1)).toBe('ready');
   });
 
   test('answers false when the model is not there, and says why', async () => {
@@ -227,11 +234,11 @@ describe('batches', () => {
 });
 
 describe('embedWithRetry', () => {
-  /** Fails `times` times on everything but the empty text, by which the embedder tells that the session is well. */
+  /** Fails `times` times on everything but the text by which the embedder tells that the session is well. */
   const failing = (times: number, error: Error): { embed: EmbedFunction; tries: () => number } => {
     let tries = 0;
     const embed: EmbedFunction = (batch, options) => {
-      if (batch[0] === '') return ones(batch, options);
+      if (batch[0] === PROBE) return ones(batch, options);
       tries += 1;
       return tries <= times ? Promise.reject(error) : ones(batch, options);
     };
@@ -407,7 +414,7 @@ describe('restarts', () => {
       custom: {
         fingerprint: 'mine',
         embed: async (batch, options) => {
-          if (batch[0] === '') sessions += 1;
+          if (batch[0] === PROBE) sessions += 1;
           else if (sessions === 1) {
             await new Promise<void>((_, reject) => {
               release = () => { reject(Object.assign(new Error('closed'), { code: 'ERR_EMBED_CLOSED' })); }; // prettier-ignore
@@ -428,9 +435,12 @@ describe('restarts', () => {
 });
 
 test('a shutdown ends calls that outlast drainTimeout', async () => {
-  const embedder = custom((batch, options) => (batch[0] === '' ? ones(batch, options) : new Promise(() => undefined)), {
-    drainTimeout: 10,
-  });
+  const embedder = custom(
+    (batch, options) => (batch[0] === PROBE ? ones(batch, options) : new Promise(() => undefined)),
+    {
+      drainTimeout: 10,
+    },
+  );
   await embedder.initialize();
   const call = embedder.embed(['for ever']);
   const waiting = embedder.embed(['behind it', 'and this']);

@@ -32,7 +32,7 @@ describe('sidecar', () => {
     const [vectors] = await Promise.all([embedder.embed(texts), embedder.embed(['a', 'b'])]);
     expect(Math.hypot(...(vectors[0] ?? []))).toBeCloseTo(2);
     const { requests, batches, connections, most } = await server.seen();
-    expect(requests.slice(0, 3)).toEqual(['GET /health', 'GET /health', 'GET /info']);
+    expect(requests.slice(0, 3)).toEqual(['GET /health', 'GET /info', 'POST /embed']);
     expect(batches.map(({ texts: batch }) => (batch as string[]).length)).toEqual([32, 32, 32, 4, 2]);
     expect(batches[4]).toEqual({ texts: ['a', 'b'], normalize: false, pooling: 'mean', batch_size: 2 });
     expect({ most, connections }).toEqual({ most: 1, connections: 2 }); // the second is that of this question
@@ -47,12 +47,16 @@ describe('sidecar', () => {
     await server.control({ drop: 2 });
     expect(await embedder.embed(['a'])).toHaveLength(1);
     const before = (await server.seen()).batches.length;
+    for (const status of [400, 408, 429]) {
+      await server.control({ fail: { status, times: 1 } });
+      await rejection(embedder.embedWithRetry(['a'], 5), 'ERR_EMBED_INVALID_ARGUMENT');
+    }
     await server.control({ fail: { status: 422, times: 1 } });
     const refused = await rejection(embedder.embedWithRetry(['a'], 5), 'ERR_EMBED_INVALID_ARGUMENT');
     expect(refused.message).toMatch(/\/embed answered 422: .*as the test wanted it/);
     await server.control({ fail: { status: 500, times: 9 } });
     await rejection(embedder.embed(['a']), 'ERR_EMBED_INFERENCE');
-    expect((await server.seen()).batches.length - before).toBe(1 + 3);
+    expect((await server.seen()).batches.length - before).toBe(3 + 1 + 3);
   });
 
   test('that answers too late or is aborted', async () => {
@@ -102,6 +106,10 @@ describe('sidecar', () => {
     const other = sidecar({ modelName: 'sentence-transformers/all-MiniLM-L6-v2' });
     expect(await other.initialize()).toBe(false);
     expect(other.lastError?.message).toMatch(/has the model .*paraphrase-multilingual.*, not .*all-MiniLM/);
+    const named = { url: server.url, model: 'paraphrase-multilingual-mpnet-base-v2' };
+    expect(await sidecar({ modelName: './resources/model', sidecar: named }).initialize()).toBe(true);
+    const folder = './models/paraphrase-multilingual-mpnet-base-v2/';
+    expect(await sidecar({ modelName: folder }).initialize()).toBe(true);
     const foreign = sidecar({ sidecar: { url: ollama.url } });
     expect(await foreign.initialize()).toBe(false);
     expect(foreign.lastError?.message).toMatch(/\/health answered 404/);
@@ -120,7 +128,7 @@ describe('sidecar', () => {
       const { events, onEvent, words } = recorder();
       const embedder = sidecar({ ...config, onEvent });
       expect(await embedder.initialize()).toBe(true);
-      expect([...new Set(words())]).toEqual(['checking', 'loading', 'downloading', 'ready']);
+      expect([...new Set(words())]).toEqual(['checking', 'downloading', 'loading', 'ready']);
       const expected = await embedder.embed(['a']);
       await serverAt(url).control({ exit: true });
       expect(await embedder.embed(['a'])).toEqual(expected);
@@ -138,6 +146,28 @@ describe('sidecar', () => {
       const missing = sidecar({ sidecar: { ...config.sidecar, command: { file: '/nowhere/python' } } });
       expect(await missing.initialize()).toBe(false);
       expect(missing.lastError?.message).toMatch(/\/nowhere\/python cannot be started/);
+    });
+
+    test('is not waited for when its own children hold its output', async () => {
+      const { config } = await own();
+      const script = `
+        require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 8000)'], { stdio: 'inherit' });
+        process.exit(1);`;
+      const embedder = sidecar({
+        sidecar: { ...config.sidecar, command: { file: process.execPath, args: ['-e', script] } },
+      });
+      const started = performance.now();
+      expect(await embedder.initialize()).toBe(false);
+      expect(embedder.lastError?.message).toMatch(/ended \(1\)/);
+      expect(performance.now() - started).toBeLessThan(6000);
+    });
+
+    test('is not started where another server is busy', async () => {
+      const { config } = await own();
+      await server.control({ health: 503 });
+      const embedder = sidecar({ sidecar: { ...config.sidecar, url: server.url, startTimeout: 600 } });
+      expect(await embedder.initialize()).toBe(false);
+      expect(embedder.lastError).toMatchObject({ code: 'ERR_EMBED_TIMEOUT', cause: { code: 'ERR_EMBED_INFERENCE' } });
     });
 
     test('ends with this process', async () => {
@@ -165,7 +195,7 @@ describe('ollama', () => {
     expect(embedder.space?.fingerprint).toBe('7907646426070047a77226ac3e684fbb');
     await embedder.embed(['a', 'b']);
     const { batches } = await ollama.seen();
-    expect(batches).toEqual([{ model: 'bge-m3', input: [''] }, { model: 'bge-m3', input: ['a', 'b'] }]); // prettier-ignore
+    expect(batches).toEqual([{ model: 'bge-m3', input: ['probe'] }, { model: 'bge-m3', input: ['a', 'b'] }]); // prettier-ignore
   });
 
   test('without the model: says what to run, and is not asked again', async () => {

@@ -113,6 +113,19 @@ describe('a stamp', () => {
     await rejection(checkIndexStamp(freshDir(), new OllamaEmbedder({ modelName: 'm' })), 'ERR_EMBED_CLOSED');
   });
 
+  test('refuses what is no embedder and no folder, and says why it cannot be written', async () => {
+    const file = join(freshDir(), 'file');
+    writeFileSync(file, '');
+    for (const [dir, embedder] of [
+      [file, { space: native }],
+      ['', { space: native }],
+      [parent, null],
+    ] as const) {
+      await rejection(writeIndexStamp(dir, embedder as never), 'ERR_EMBED_INVALID_ARGUMENT');
+    }
+    await rejection(checkIndexStamp(undefined as never, { space: native }), 'ERR_EMBED_INVALID_ARGUMENT');
+  });
+
   test('is always whole for whoever reads it while it is written', async () => {
     const dir = freshDir();
     await writeIndexStamp(dir, { space: native });
@@ -177,7 +190,9 @@ describe('the verdict', () => {
     expect(await verdict(sidecar, native)).toMatchObject({ verdict: 'compatible' });
     expect(await verdict(native, sidecar)).toMatchObject({ verdict: 'compatible' });
     const bare = NAME.replace(/.*\//, '');
-    expect(await verdict({ ...sidecar, model: bare }, native)).toMatchObject({ verdict: 'compatible' });
+    for (const model of [bare, `/srv/models/${bare}`, `C:\\models\\${bare}\\`]) {
+      expect(await verdict({ ...sidecar, model }, native)).toMatchObject({ verdict: 'compatible' });
+    }
   });
 
   test.each<[string, VectorSpace, VectorSpace, RegExp]>([

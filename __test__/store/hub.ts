@@ -13,7 +13,7 @@ export interface TestHub {
   readonly url: string;
   /** The paths of all requests so far. */
   readonly seen: string[];
-  /** Whether the bytes of ONNX files come at once, or never. */
+  /** Whether the bytes of ONNX files never come to their end; a request for /unstall ends that. */
   stalls: boolean;
   close(): void;
 }
@@ -31,6 +31,7 @@ export async function startHub(id: string, folder: string): Promise<TestHub> {
   const seen: string[] = [];
   const server = createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
+    if (path === '/unstall') hub.stalls = false;
     seen.push(path);
     if (path.startsWith(`/api/models/${id}/revision/`)) {
       const siblings = [...files].map(([name, bytes]) => ({

@@ -95,3 +95,46 @@ test('a model that the hub does not have is a download error', async () => {
   expect(told.code).toBe('ERR_EMBED_DOWNLOAD');
   expect(told.message).toContain('tiny/nowhere');
 });
+
+test('a download under way is shared by a restart, and ended by a shutdown and by a signal', async () => {
+  const script = `
+    const { InProcessEmbedder } = require('sentence-embedder');
+    const stages = [];
+    let reach;
+    const onEvent = ({ stage }) => {
+      if (stages.at(-1) !== stage) stages.push(stage);
+      if (stage === 'downloading') reach();
+    };
+    const downloading = () => new Promise((resolve) => { reach = resolve; });
+    (async () => {
+      const embedder = new InProcessEmbedder({ modelName: ${JSON.stringify(MODEL)}, onEvent });
+      const outcome = (call) => call.then((value) => value ?? 'done', (error) => error.code);
+      let reached = downloading();
+      const first = [embedder.initialize(), embedder.restart()].map(outcome);
+      await reached;
+      const again = outcome(embedder.restart());
+      await embedder.shutdown();
+      const ended = [...(await Promise.all(first)), await again, embedder.lastError.code];
+      const controller = new AbortController();
+      reached = downloading();
+      const second = embedder.initialize({ signal: controller.signal });
+      await reached;
+      controller.abort();
+      const cancelled = [await second, embedder.lastError.code];
+      await fetch(process.env.HF_ENDPOINT + '/unstall');
+      const works = [await embedder.initialize(), (await embedder.embed(['a'])).length];
+      await embedder.shutdown();
+      console.log(JSON.stringify({ ended, cancelled, works, stages }));
+    })();`;
+  hub.stalls = true;
+  const { stdout, stderr } = await runAgainst(hub, fresh(), ['-e', script]);
+  hub.stalls = false;
+  expect(stderr).toBe('');
+  const start = ['checking', 'downloading'];
+  expect(JSON.parse(stdout)).toEqual({
+    ended: [false, 'ERR_EMBED_CLOSED', 'ERR_EMBED_CLOSED', 'ERR_EMBED_CLOSED'],
+    cancelled: [false, 'ERR_EMBED_ABORTED'],
+    works: [true, 1],
+    stages: [...start, 'error', ...start, 'error', ...start, 'preparing', 'loading', 'ready'],
+  });
+});

@@ -1,13 +1,9 @@
 /** `pull`: fetches a model, and copies it into a folder for bundling. */
 
-import { resolve } from 'node:path';
-import { settle } from '../abort.js';
-import { Embedder } from '../embedder.js';
 import { nativeAddon } from '../native.js';
-import type { LoadOptions } from '../types.js';
-import { text, say, type Command } from './command.js';
+import { say, type Command } from './command.js';
 import { bytes, count } from './format.js';
-import { progressOn } from './progress.js';
+import { STORE_DETAILS, STORE_OPTIONS, storeOptions, withProgress } from './store-options.js';
 
 export const pull: Command = {
   name: 'pull',
@@ -17,42 +13,21 @@ export const pull: Command = {
     'MODEL              the id of a model on the hub; default: the default model',
     '--precision int8   also makes the 8-bit copy: in the cache, or in the folder that --out names; default: fp32',
     '--out FOLDER       also copies the model into a plain folder, with a manifest of hashes, for bundling with an app',
-    '--revision R       a commit, tag or branch',
-    '--model-file F     the ONNX file, where it is not onnx/model.onnx',
-    '--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub',
+    ...STORE_DETAILS,
   ],
-  options: {
-    precision: { type: 'string' },
-    out: { type: 'string' },
-    revision: { type: 'string' },
-    'model-file': { type: 'string' },
-    'cache-dir': { type: 'string' },
-  },
+  options: STORE_OPTIONS,
   operands: 1,
   async run(input) {
-    const out = text(input, 'out');
-    const request = {
-      model: input.operands[0],
-      precision: text(input, 'precision'),
-      revision: text(input, 'revision'),
-      modelFile: text(input, 'model-file'),
-      cacheDir: text(input, 'cache-dir'),
-      signal: input.signal,
-    };
-    const options = { ...request, out: out === undefined ? undefined : resolve(out) };
-    const progress = progressOn(process.stderr);
-    try {
-      const pulled = await settle(options, () => nativeAddon().pullModel(options, progress.show));
-      if (request.precision === 'int8' && out === undefined) {
-        // A load makes the copy, so that the user's first one need not.
-        const cached = { ...request, offline: true, onProgress: progress.show };
-        await (await Embedder.load(cached as LoadOptions)).close();
-      }
-      progress.end();
-      say(`${pulled.model} at ${pulled.revision}: ${count(pulled.files, 'file')}, ${bytes(pulled.bytes)}`);
-      say(pulled.path);
-    } finally {
-      progress.end();
+    const options = storeOptions(input);
+    const pulled = await withProgress(options, (show) => nativeAddon().pullModel(options, show));
+    const { out, ...request } = options;
+    if (request.precision === 'int8' && out === undefined) {
+      // A load makes the copy, so that the user's first one need not.
+      const load = { ...request, offline: true };
+      const embedder = await withProgress(load, (show) => nativeAddon().NativeEmbedder.load(load, show));
+      await embedder.close();
     }
+    say(`${pulled.model} at ${pulled.revision}: ${count(pulled.files, 'file')}, ${bytes(pulled.bytes)}`);
+    say(pulled.path);
   },
 };

@@ -95,3 +95,13 @@ export async function pause(milliseconds: number, signal: AbortSignal): Promise<
     signal.addEventListener('abort', stop, { once: true });
   });
 }
+
+/** Waits for `work`, which must not reject, but no longer than `milliseconds`. */
+export async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}

@@ -1,5 +1,6 @@
 /** The configuration of the drop-in embedders: every default and range, once. */
 
+import { signalOf } from '../abort.js';
 import type { EmbedderKind, IEmbedderConfig } from './iembedder.js';
 
 export const DEFAULT_MODEL = 'sentence-transformers/paraphrase-multilingual-mpnet-base-v2';
@@ -68,6 +69,13 @@ const word =
 const strings: Check = (value) =>
   Array.isArray(value) && value.every((item) => typeof item === 'string') ? undefined : 'an array of strings';
 
+/** What the embedder itself decides of a load. */
+const OWN_OF_LOAD = ['model', 'normalize', 'onProgress', 'signal'];
+const loading: Check = (value) => {
+  const own = OWN_OF_LOAD.find((name) => typeof value === 'object' && value !== null && name in value);
+  return plain(value) ?? (own === undefined ? undefined : `an object without ${own}, which other options decide,`);
+};
+
 const COMMON: Record<string, Check> = {
   modelName: filled,
   batchSize: whole(1, 4096),
@@ -83,12 +91,17 @@ const COMMON: Record<string, Check> = {
   onEvent: callback,
 };
 
+const OF_CALL: Record<string, Check> = {
+  signal: (value) => (signalOf({ signal: value }) ? undefined : 'an AbortSignal'),
+  priority: word('interactive', 'bulk'),
+};
+
 const SERVER: Record<string, Check> = { url: address, startTimeout: whole(1, MAX_TIMER_MS) };
 
 /** Options that only one kind has. Those of `load` are checked where they are used, on the native side. */
 const OF_KIND: Record<EmbedderKind, Record<string, Check | Record<string, Check>>> = {
-  native: { load: plain },
-  sidecar: { sidecar: { ...SERVER, pooling: word('mean', 'cls', 'max'), command: plain } },
+  native: { load: loading },
+  sidecar: { sidecar: { ...SERVER, model: filled, pooling: word('mean', 'cls', 'max'), command: plain } },
   ollama: { ollama: { ...SERVER, model: filled } },
   custom: { custom: { embed: callback, fingerprint: filled, close: callback } },
   test: { dimension: whole(1, 65_536) },
@@ -96,9 +109,16 @@ const OF_KIND: Record<EmbedderKind, Record<string, Check | Record<string, Check>
 
 const KINDS = Object.keys(OF_KIND) as EmbedderKind[];
 
-/** What is wrong with the configuration of one kind; options of the kinds that it names beside it are checked too. */
-export function problemsOf(config: unknown, kinds: readonly EmbedderKind[]): string[] {
-  const checks = Object.assign({}, COMMON, ...kinds.map((kind) => OF_KIND[kind])) as typeof COMMON;
+/**
+ * What is wrong with a configuration of some kinds, the first of them first. Options of further kinds, which are kept for
+ * another day, may be there and are checked too.
+ */
+export function problemsOf(
+  config: unknown,
+  kinds: readonly EmbedderKind[],
+  kept: readonly EmbedderKind[] = [],
+): string[] {
+  const checks = Object.assign({}, COMMON, ...[...kinds, ...kept].map((kind) => OF_KIND[kind])) as typeof COMMON;
   const problems = problemsIn(config, checks, 'config');
   if (problems.length > 0) return problems;
   const { modelName, ollama, custom, sidecar } = config as {
@@ -144,7 +164,12 @@ export function problemsOfFactory(config: unknown): string[] {
     problems.push(`Expected an array of kinds for config.fallback but received ${describe(fallback)}`);
   }
   if (problems.length > 0) return problems;
-  return problemsOf(rest, [kind as EmbedderKind, ...(fallback as EmbedderKind[])]);
+  return problemsOf(rest, [kind as EmbedderKind, ...(fallback as EmbedderKind[])], KINDS);
+}
+
+/** What is wrong with the options of one call. */
+export function problemsOfCall(options: unknown): string[] {
+  return options === undefined ? [] : problemsIn(options, OF_CALL, 'options');
 }
 
 function problemsIn(config: unknown, checks: Record<string, Check | Record<string, Check>>, path: string): string[] {

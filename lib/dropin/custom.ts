@@ -1,18 +1,17 @@
 /** The kind `'custom'`: vectors that a function of the host's makes. */
 
 import { waitFor } from '../abort.js';
-import { codeOf, embedError } from '../errors.js';
+import { asEmbedError, codeOf, embedError } from '../errors.js';
 import { settingsOf } from './config.js';
-import type { Engine, EngineCall, StartContext } from './engine.js';
+import { bareSpace, PLAIN, PROBE, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { checkedVectors, unit } from './http.js';
 import type { CustomConfig, VectorSpace } from './iembedder.js';
-import { asEmbedError, ManagedEmbedder } from './managed.js';
+import { ManagedEmbedder } from './managed.js';
 
 /** An {@link IEmbedder} over a function. */
 export class CustomEmbedder extends ManagedEmbedder {
   constructor(config: CustomConfig) {
-    const traits = { concurrency: 1, ownLanes: false, retriesEmbed: false, exclusive: false, memory: undefined };
-    super('custom', traits, config, (context) => CustomEngine.start(config, context));
+    super('custom', PLAIN, config, (context) => CustomEngine.start(config, context));
   }
 }
 
@@ -32,18 +31,10 @@ class CustomEngine implements Engine {
     if (!custom) throw embedError('ERR_EMBED_INTERNAL', 'The configuration was not checked');
     tell('loading', 'Asking for a first vector');
     const { timeout: timeoutMs, normalizeVectors: normalize } = settingsOf(config);
-    const [vector] = await run(custom, [''], undefined, { signal, timeoutMs });
-    const unknown = { revision: null, maxTokens: null, pooling: null, precision: null };
+    const [vector] = await run(custom, [PROBE], undefined, { signal, timeoutMs });
     const { fingerprint } = custom;
-    const model = config.modelName ?? fingerprint;
-    return new CustomEngine(custom, {
-      kind: 'custom',
-      model,
-      dimension: vector?.length ?? 0,
-      normalize,
-      ...unknown,
-      fingerprint,
-    });
+    const known = { dimension: vector?.length ?? 0, normalize, fingerprint };
+    return new CustomEngine(custom, bareSpace('custom', config.modelName ?? fingerprint, known));
   }
 
   async embed(texts: readonly string[], call: EngineCall): Promise<Float32Array[]> {
@@ -51,20 +42,23 @@ class CustomEngine implements Engine {
     return this.space.normalize ? vectors.map(unit) : vectors;
   }
 
-  async isHealthy(): Promise<boolean> {
-    const { signal } = new AbortController();
-    return run(this.#custom, [''], this.space.dimension, { signal, timeoutMs: PROBE_MS }).then(
+  async isHealthy(signal: AbortSignal): Promise<boolean> {
+    return run(this.#custom, [PROBE], this.space.dimension, { signal, timeoutMs: PROBE_MS }).then(
       () => true,
       () => false,
     );
   }
 
   async close(): Promise<void> {
-    await this.#custom.close?.().catch(() => undefined); // closing has no way to fail that a host could act on
+    try {
+      await this.#custom.close?.();
+    } catch {
+      // Closing has no way to fail that a host could act on.
+    }
   }
 }
 
-/** How long the function may take for an empty text. */
+/** How long the function may take to show that it works. */
 const PROBE_MS = 5000;
 
 async function run(

@@ -1,7 +1,7 @@
 /** What each kind of embedder brings: a session that makes vectors. Everything else they share, see managed.ts. */
 
 import type { Priority } from '../types.js';
-import type { IEmbedderStats, StageEvent, VectorSpace } from './iembedder.js';
+import type { EmbedderKind, IEmbedderStats, StageEvent, VectorSpace } from './iembedder.js';
 
 /** A started session. */
 export interface Engine {
@@ -9,7 +9,7 @@ export interface Engine {
   /** One vector a text. Rejects with errors of this package. */
   embed(texts: readonly string[], options: EngineCall): Promise<Float32Array[]>;
   /** Whether the session works: asked after an error that may be the session's or the texts'. */
-  isHealthy(): Promise<boolean>;
+  isHealthy(signal: AbortSignal): Promise<boolean>;
   /** Frees it; what is under way rejects. Never rejects itself. */
   close(): Promise<void>;
 }
@@ -24,11 +24,8 @@ export interface EngineCall {
 /** What a start comes with. */
 export interface StartContext {
   readonly signal: AbortSignal;
-  readonly tell: (
-    stage: Exclude<StageEvent['stage'], 'checking' | 'ready'>,
-    message: string,
-    progress?: number,
-  ) => void;
+  /** Passed on unless the stage lies behind the start. */
+  readonly tell: (stage: Exclude<StageEvent['stage'], 'ready'>, message: string, progress?: number) => void;
 }
 
 /** How a kind differs from the others. */
@@ -43,4 +40,31 @@ export interface EngineTraits {
   readonly exclusive: boolean;
   /** Memory of the process that holds the model, where that is this one. */
   readonly memory: (() => NonNullable<IEmbedderStats['memoryUsage']>) | undefined;
+}
+
+/** A kind without lanes or memory of its own, as those are that hand texts to somebody else. */
+export const PLAIN: EngineTraits = {
+  concurrency: 1,
+  ownLanes: false,
+  retriesEmbed: false,
+  exclusive: false,
+  memory: undefined,
+};
+
+/** A text that a model is tried with. It is not empty, because OpenAI's servers and some models of Ollama refuse that. */
+export const PROBE = 'probe';
+
+/** The space of vectors of which nothing is known but their length and the name of what makes them. */
+export function bareSpace(
+  kind: EmbedderKind,
+  model: string,
+  known: Pick<VectorSpace, 'dimension' | 'normalize' | 'fingerprint'>,
+): VectorSpace {
+  return { kind, model, revision: null, maxTokens: null, pooling: null, precision: null, ...known };
+}
+
+/** Memory of this process, in bytes. */
+export function ownMemory(): NonNullable<IEmbedderStats['memoryUsage']> {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, heapUsed, external };
 }

@@ -19,7 +19,10 @@ import type { ManagedEmbedder } from './managed.js';
 import { OllamaEmbedder } from './ollama.js';
 import { SidecarEmbedder } from './sidecar.js';
 
-/** The configuration of an {@link EmbedderFactory}: options of every kind that it names. */
+/**
+ * The configuration of an {@link EmbedderFactory}. It may hold options of kinds that it does not name, for the day when `kind`
+ * is another word: they are checked all the same.
+ */
 export interface FactoryConfig extends InProcessConfig, SidecarConfig, OllamaConfig, CustomConfig, TestConfig {
   /**
    * What makes the vectors.
@@ -58,22 +61,23 @@ export class EmbedderFactory {
     const { valid, errors } = this.validateConfig();
     if (!valid) throw embedError('ERR_EMBED_INVALID_ARGUMENT', errors.join('; '));
     const { kind = 'native', fallback = [], indexDir, ...options } = this.config;
-    const first = make(kind, options);
-    if (fallback.length === 0) return first;
+    if (fallback.length === 0) return make(kind, options);
+    const { autoStart = true, onEvent } = options;
+    const each = { ...options, autoStart: true }; // only a start shows whether the next kind is needed
     // The model's name is the first kind's; what Ollama calls a model is never that.
-    const others = fallback.map((it) => make(it, it === 'native' || it === 'sidecar' ? options : nameless(options)));
-    return new FallbackEmbedder(first, others, { onEvent: options.onEvent, indexDir });
+    const others = fallback.map((it) => make(it, it === 'native' || it === 'sidecar' ? each : nameless(each)));
+    return new FallbackEmbedder(make(kind, each), others, { onEvent, autoStart, indexDir });
   }
 }
 
 /** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
 export function createProductionFactory(overrides: FactoryConfig = {}): EmbedderFactory {
-  return new EmbedderFactory({ kind: 'native', ...overrides });
+  return new EmbedderFactory({ ...overrides, kind: overrides.kind ?? 'native' });
 }
 
 /** A factory for an app's own tests: vectors that are hashes of the texts, without a model and without native code. */
 export function createTestFactory(overrides: FactoryConfig = {}): EmbedderFactory {
-  return new EmbedderFactory({ kind: 'test', ...overrides });
+  return new EmbedderFactory({ ...overrides, kind: overrides.kind ?? 'test' });
 }
 
 type Options = Omit<FactoryConfig, 'kind' | 'fallback' | 'indexDir'>;

@@ -1,9 +1,10 @@
 /** Tries one kind of embedder after the other until one starts, and then stays with it. */
 
 import { signalOf } from '../abort.js';
-import { embedError } from '../errors.js';
+import { asEmbedError, embedError, endedBy } from '../errors.js';
 import { checkIndexStamp } from '../stamps.js';
 import type { EmbedError } from '../types.js';
+import { emit } from './events.js';
 import type {
   CallOptions,
   EmbedderKind,
@@ -12,7 +13,8 @@ import type {
   IEmbedderStats,
   VectorSpace,
 } from './iembedder.js';
-import { asEmbedError, emit, type ManagedEmbedder } from './managed.js';
+import { notInitialized, type ManagedEmbedder } from './managed.js';
+import { SharedStart } from './shared-start.js';
 
 /**
  * An {@link IEmbedder} that is the first of several that can start. It says when it takes another than the first, and never
@@ -20,106 +22,116 @@ import { asEmbedError, emit, type ManagedEmbedder } from './managed.js';
  * is there already takes them.
  */
 export class FallbackEmbedder implements IEmbedder {
+  readonly #first: ManagedEmbedder;
   readonly #candidates: readonly ManagedEmbedder[];
-  readonly #indexDir: string | undefined;
-  readonly #onEvent: IEmbedderConfig['onEvent'];
-  #chosen: ManagedEmbedder;
-  #starting: Promise<boolean> | undefined;
-  /** Why the last fallback was not taken though it started. */
-  #mismatched: EmbedError | undefined;
+  readonly #options: FallbackOptions;
+  readonly #choice = new SharedStart((signal) => this.#choose(signal));
+  /** The one that has started, for ever. */
+  #chosen: ManagedEmbedder | undefined;
+  /** Whether a call may start the first that can be started. */
+  #lazy = false;
+  #lastError: EmbedError | undefined;
 
   /** @internal */
-  constructor(
-    first: ManagedEmbedder,
-    others: readonly ManagedEmbedder[],
-    options: { onEvent: IEmbedderConfig['onEvent']; indexDir: string | undefined },
-  ) {
-    this.#chosen = first;
+  constructor(first: ManagedEmbedder, others: readonly ManagedEmbedder[], options: FallbackOptions) {
+    this.#first = first;
     this.#candidates = [first, ...others];
-    this.#indexDir = options.indexDir;
-    this.#onEvent = options.onEvent;
+    this.#options = options;
   }
 
   /** The kind that was started; the first one before that. */
   get kind(): EmbedderKind {
-    return this.#chosen.kind;
+    return (this.#chosen ?? this.#first).kind;
   }
 
-  /** See {@link ManagedEmbedder.lastError}. */
+  /** See {@link ManagedEmbedder.lastError}; where no kind starts, the reason of the last one. */
   get lastError(): EmbedError | undefined {
-    return this.#mismatched ?? this.#chosen.lastError;
+    return this.#chosen ? this.#chosen.lastError : this.#lastError;
   }
 
   /** See {@link ManagedEmbedder.space}. */
   get space(): VectorSpace | undefined {
-    return this.#chosen.space;
+    return this.#chosen?.space;
   }
 
   /** Starts the first kind that can be started. See {@link ManagedEmbedder.initialize}. */
   async initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean> {
-    this.#starting ??= this.#start(options).finally(() => {
-      this.#starting = undefined;
-    });
-    return this.#starting;
+    if (this.#chosen) return this.#chosen.initialize(options);
+    this.#lazy = !this.#options.autoStart;
+    return this.#lazy || this.#choice.join(signalOf(options));
   }
 
   async embed(texts: readonly string[], options?: CallOptions): Promise<number[][]> {
-    return this.#chosen.embed(texts, options);
+    return this.#call((it) => it.embed(texts, options));
   }
 
   async embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]> {
-    return this.#chosen.embedTyped(texts, options);
+    return this.#call((it) => it.embedTyped(texts, options));
   }
 
   async embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]> {
-    return this.#chosen.embedWithRetry(texts, maxRetries, options);
+    return this.#call((it) => it.embedWithRetry(texts, maxRetries, options));
   }
 
   async shouldRestart(): Promise<boolean> {
-    return this.#chosen.shouldRestart();
+    return this.#chosen?.shouldRestart() ?? false;
   }
 
-  /** A fresh session of the same kind. */
+  /** A fresh session of the same kind. Before one has started, it starts as `initialize` does. */
   async restart(): Promise<void> {
-    return this.#chosen.restart();
+    if (this.#chosen) return this.#chosen.restart();
+    if (!(await this.#choice.join())) throw this.#lastError ?? notInitialized();
   }
 
   async shutdown(): Promise<void> {
-    await Promise.all(this.#candidates.map((candidate) => candidate.shutdown()));
+    this.#lazy = false;
+    const reason = embedError('ERR_EMBED_CLOSED', 'The embedder was shut down while it started');
+    await Promise.all([this.#choice.cancel(reason), ...this.#candidates.map((candidate) => candidate.shutdown())]);
   }
 
   getStats(): IEmbedderStats {
-    return this.#chosen.getStats();
+    return this.#chosen?.getStats() ?? { ...this.#first.getStats(), isReady: this.#lazy };
   }
 
-  async #start(options: Pick<CallOptions, 'signal'> | undefined): Promise<boolean> {
-    if (this.#chosen.getStats().isReady) return true;
-    this.#mismatched = undefined;
+  /** Makes a call of the one that has started: at once, so that a shutdown right after it lets it finish. */
+  async #call<T>(make: (embedder: ManagedEmbedder) => Promise<T>): Promise<T> {
+    if (!this.#chosen && this.#lazy) await this.#choice.join();
+    if (this.#chosen) return make(this.#chosen);
+    throw (this.#lazy ? this.#lastError : undefined) ?? notInitialized();
+  }
+
+  async #choose(signal: AbortSignal): Promise<boolean> {
     let failed: { kind: EmbedderKind; error: EmbedError } | undefined;
     for (const candidate of this.#candidates) {
-      if (failed) {
-        if (signalOf(options)?.aborted || failed.error.code === 'ERR_EMBED_ABORTED') break;
-        emit(this.#onEvent, { type: 'fallback', from: failed.kind, to: candidate.kind, error: failed.error });
+      const { kind } = candidate;
+      if (failed) emit(this.#options.onEvent, { type: 'fallback', from: failed.kind, to: kind, error: failed.error });
+      const started = await candidate.initialize({ signal });
+      const error = started ? failed && (await this.#mismatch(candidate)) : candidate.lastError;
+      if (started && !error && !signal.aborted) {
+        this.#chosen = candidate;
+        return true;
       }
-      this.#chosen = candidate;
-      if (await candidate.initialize(options)) {
-        this.#mismatched = failed && (await this.#mismatch(candidate));
-        if (!this.#mismatched) return true;
-        await candidate.shutdown();
-        failed = { kind: candidate.kind, error: this.#mismatched };
-      } else {
-        this.#mismatched = undefined;
-        const { lastError } = candidate;
-        failed = { kind: candidate.kind, error: lastError ?? asEmbedError(new Error('it did not start')) };
-      }
+      await candidate.shutdown();
+      failed = { kind, error: error ?? asEmbedError(new Error('it did not start')) };
+      if (signal.aborted) failed.error = endedBy(signal);
+      this.#lastError = failed.error;
+      if (signal.aborted) break;
     }
     return false;
   }
 
   /** Why vectors of this fallback must not go into the index that is there. */
   async #mismatch(candidate: ManagedEmbedder): Promise<EmbedError | undefined> {
-    if (this.#indexDir === undefined) return undefined;
-    const { verdict, reason } = await checkIndexStamp(this.#indexDir, candidate);
+    const { indexDir } = this.#options;
+    if (indexDir === undefined) return undefined;
+    const { verdict, reason } = await checkIndexStamp(indexDir, candidate);
     return verdict === 'reindex' ? embedError('ERR_EMBED_MODEL_INVALID', reason) : undefined;
   }
+}
+
+/** What is not each candidate's own. */
+export interface FallbackOptions {
+  readonly onEvent: IEmbedderConfig['onEvent'];
+  readonly autoStart: boolean;
+  readonly indexDir: string | undefined;
 }

@@ -58,7 +58,7 @@ export async function requestJson({ url, body, signal, timeoutMs }: JsonRequest)
 
 function codeOfStatus(status: number): EmbedErrorCode {
   if (status === 404) return 'ERR_EMBED_MODEL_NOT_FOUND';
-  if (status === 408 || status === 504) return 'ERR_EMBED_TIMEOUT';
+  if (status === 504) return 'ERR_EMBED_TIMEOUT';
   return status >= 400 && status < 500 ? 'ERR_EMBED_INVALID_ARGUMENT' : 'ERR_EMBED_INFERENCE';
 }
 
@@ -73,6 +73,9 @@ function parsed(text: string, url: string): unknown {
 /** `fetch` says "fetch failed"; what happened is in its cause. */
 function unreachable(url: string, error: Error): Error {
   const { code, message } = (error.cause ?? error) as { code?: string; message?: string };
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return embedError('ERR_EMBED_TIMEOUT', `${url} was silent for the 300 s that Node allows`, { cause: error });
+  }
   const noServer = code !== undefined && ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code);
   return noServer
     ? embedError('ERR_EMBED_RUNTIME_NOT_FOUND', `There is no server at ${url} (${code})`, { cause: error })

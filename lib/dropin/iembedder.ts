@@ -53,7 +53,8 @@ export interface IEmbedderConfig {
    */
   normalizeVectors?: boolean;
   /**
-   * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count.
+   * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. Of the
+   * kinds that speak HTTP it is 300,000 at most, which is Node's own limit.
    * @defaultValue `30000`
    */
   timeout?: number;
@@ -118,6 +119,8 @@ export interface ServerOptions {
 /** Options of the kind `'sidecar'`: the HTTP server that this package replaces. */
 export interface SidecarConfig extends IEmbedderConfig {
   sidecar?: ServerOptions & {
+    /** The name that the sidecar knows the model by; default: `modelName`, of which a folder's last name counts. */
+    model?: string;
     /**
      * How token embeddings become one vector.
      * @defaultValue `'mean'`
@@ -182,7 +185,11 @@ export interface CallOptions {
   priority?: Priority;
 }
 
-/** Steps from `initialize` to an answer, in this order; those that are not needed are left out. */
+/**
+ * Steps from `initialize` to an answer, in this order; those that are not needed are left out, and none comes after a
+ * later one. Whether there is anything to prepare shows only on the way, so a model that has been prepared is `'checking'` until it is
+ * there.
+ */
 export type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
 
 /** What an embedder tells while it starts and when something happens to it. */

@@ -5,7 +5,7 @@ import { Embedder } from '../embedder.js';
 import { spaceOf } from '../stamps.js';
 import type { LoadOptions } from '../types.js';
 import { DEFAULT_MODEL, settingsOf } from './config.js';
-import type { Engine, EngineCall, EngineTraits, StartContext } from './engine.js';
+import { ownMemory, PROBE, type Engine, type EngineCall, type EngineTraits, type StartContext } from './engine.js';
 import type { InProcessConfig, VectorSpace } from './iembedder.js';
 import { ManagedEmbedder } from './managed.js';
 
@@ -36,10 +36,7 @@ const TRAITS: EngineTraits = {
   ownLanes: true,
   retriesEmbed: false,
   exclusive: false,
-  memory: () => {
-    const { rss, heapUsed, external } = process.memoryUsage();
-    return { rss, heapUsed, external };
-  },
+  memory: ownMemory,
 };
 
 class NativeEngine implements Engine {
@@ -62,16 +59,19 @@ class NativeEngine implements Engine {
         tellStage(event, tell);
       },
     };
-    tell('loading', `Loading ${model}`);
-    return new NativeEngine(await Embedder.load(options));
+    // Whether there is something to prepare shows during the load, and preparing comes before loading.
+    if (config.load?.prepare === false) tell('loading', `Loading ${model}`);
+    const embedder = await Embedder.load(options);
+    tell('loading', `Loaded ${model}`, 1);
+    return new NativeEngine(embedder);
   }
 
   embed(texts: readonly string[], { signal, timeoutMs, priority }: EngineCall): Promise<Float32Array[]> {
     return this.embedder.embedBatch(texts, { signal, timeoutMs, priority });
   }
 
-  async isHealthy(): Promise<boolean> {
-    return this.embedder.embedOne('').then(
+  async isHealthy(signal: AbortSignal): Promise<boolean> {
+    return this.embedder.embedOne(PROBE, { signal }).then(
       () => true,
       () => false,
     );
@@ -93,12 +93,16 @@ interface Told {
   readonly model?: string;
   readonly file?: string;
   readonly overall?: number;
+  readonly message?: string;
 }
 
 /** What the load tells, as a stage of the start. Kinds of events that are not known here pass unseen. */
-function tellStage({ type, model = 'the model', file = model, overall }: Told, tell: StartContext['tell']): void {
+function tellStage(
+  { type, model = 'the model', file = model, overall, message }: Told,
+  tell: StartContext['tell'],
+): void {
   if (type === 'download_started') tell('downloading', `Downloading ${model}`, 0);
   if (type === 'download_progress') tell('downloading', `Downloading ${file}`, overall);
   if (type === 'preparing') tell('preparing', `Preparing ${model} for this computer`);
-  if (type === 'model_cached') tell('loading', `Loading ${model}`);
+  if (type === 'warning') tell('loading', message ?? `Loading ${model} as it is`); // it could not be prepared
 }

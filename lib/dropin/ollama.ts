@@ -2,7 +2,7 @@
 
 import { codeOf, embedError } from '../errors.js';
 import { OLLAMA_URL, settingsOf, START_TIMEOUT_MS } from './config.js';
-import type { Engine, EngineCall, StartContext } from './engine.js';
+import { bareSpace, PLAIN, PROBE, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { addressOf, checkedVectors, requestJson, unit } from './http.js';
 import type { OllamaConfig, VectorSpace } from './iembedder.js';
 import { ManagedEmbedder } from './managed.js';
@@ -13,8 +13,7 @@ const LIST_MS = 5000;
 /** An {@link IEmbedder} over Ollama. */
 export class OllamaEmbedder extends ManagedEmbedder {
   constructor(config: OllamaConfig = {}) {
-    const traits = { concurrency: 1, ownLanes: false, retriesEmbed: true, exclusive: false, memory: undefined };
-    super('ollama', traits, config, (context) => OllamaEngine.start(config, context));
+    super('ollama', { ...PLAIN, retriesEmbed: true }, config, (context) => OllamaEngine.start(config, context));
   }
 }
 
@@ -31,12 +30,13 @@ class OllamaEngine implements Engine {
     const { url = OLLAMA_URL, startTimeout = START_TIMEOUT_MS, model = config.modelName ?? '' } = config.ollama ?? {};
     tell('loading', `Ollama loads ${model}`);
     // The first text makes Ollama load the model, and shows how long its vectors are.
-    const [vector] = await embedAt(url, model, [''], undefined, { signal, timeoutMs: startTimeout });
+    const [vector] = await embedAt(url, model, [PROBE], undefined, { signal, timeoutMs: startTimeout });
     const { normalizeVectors: normalize } = settingsOf(config);
-    const dimension = vector?.length ?? 0;
-    const unknown = { revision: null, maxTokens: null, pooling: null, precision: null };
     const fingerprint = await digestOf(url, model, signal);
-    return new OllamaEngine(url, { kind: 'ollama', model, dimension, normalize, ...unknown, fingerprint });
+    return new OllamaEngine(
+      url,
+      bareSpace('ollama', model, { dimension: vector?.length ?? 0, normalize, fingerprint }),
+    );
   }
 
   async embed(texts: readonly string[], { signal, timeoutMs }: EngineCall): Promise<Float32Array[]> {
@@ -45,8 +45,7 @@ class OllamaEngine implements Engine {
     return normalize ? vectors.map(unit) : vectors;
   }
 
-  async isHealthy(): Promise<boolean> {
-    const { signal } = new AbortController();
+  async isHealthy(signal: AbortSignal): Promise<boolean> {
     return requestJson({ url: addressOf(this.#url, '/api/tags'), signal, timeoutMs: LIST_MS }).then(
       () => true,
       () => false,

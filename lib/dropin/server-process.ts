@@ -9,6 +9,9 @@ import type { SidecarConfig } from './iembedder.js';
 /** How long the process may take to end by itself. */
 const STOP_MS = 5000;
 
+/** How long its output may stay open once it has ended: whatever it started itself may hold it for ever. */
+const OUTPUT_MS = 500;
+
 /** The last lines of its stderr that an error shows. */
 const SHOWN_LINES = 10;
 
@@ -51,7 +54,16 @@ export class ServerProcess {
         resolve();
       };
       this.#child.once('error', (error) => { ended('cannot be started', error); }); // prettier-ignore
-      this.#child.once('close', (code, signal) => { ended(`ended (${String(code ?? signal)})`); }); // prettier-ignore
+      this.#child.once('exit', (code, signal) => {
+        const end = (): void => {
+          clearTimeout(limit);
+          stdout?.destroy();
+          stderr?.destroy();
+          ended(`ended (${String(code ?? signal)})`);
+        };
+        const limit = setTimeout(end, OUTPUT_MS);
+        this.#child.once('close', end);
+      });
     });
   }
 

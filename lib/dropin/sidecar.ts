@@ -1,9 +1,10 @@
 /** The kind `'sidecar'`: the HTTP server that this package replaces, for the way back. */
 
 import { codeOf, embedError } from '../errors.js';
+import { plainName } from '../stamps.js';
 import { pause } from './batches.js';
 import { DEFAULT_MODEL, settingsOf, SIDECAR_URL, START_TIMEOUT_MS } from './config.js';
-import type { Engine, EngineCall, StartContext } from './engine.js';
+import { PLAIN, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { addressOf, checkedVectors, requestJson } from './http.js';
 import type { SidecarConfig, VectorSpace } from './iembedder.js';
 import { ManagedEmbedder } from './managed.js';
@@ -18,9 +19,9 @@ const HEALTH_MS = 5000;
 /** An {@link IEmbedder} over the sidecar: one request at a time, as its own client did. */
 export class SidecarEmbedder extends ManagedEmbedder {
   constructor(config: SidecarConfig = {}) {
-    const traits = { concurrency: 1, ownLanes: false, retriesEmbed: true, memory: undefined };
     // A process of ours has its port to itself.
-    super('sidecar', { ...traits, exclusive: true }, config, (context) => SidecarEngine.start(config, context));
+    const traits = { ...PLAIN, retriesEmbed: true, exclusive: true };
+    super('sidecar', traits, config, (context) => SidecarEngine.start(config, context));
   }
 }
 
@@ -45,9 +46,8 @@ class SidecarEngine implements Engine {
     const { url = SIDECAR_URL, startTimeout = START_TIMEOUT_MS, command } = config.sidecar ?? {};
     let process: ServerProcess | undefined;
     try {
-      const answers = await health(url, context.signal).then(() => true, () => false); // prettier-ignore
-      if (!answers && command) {
-        context.tell('loading', 'Starting the sidecar');
+      if (command && (await isNobodyAt(url, context.signal))) {
+        context.tell('checking', 'Starting the sidecar');
         process = new ServerProcess(command, context.tell);
       }
       await untilReady(url, process, startTimeout, context);
@@ -66,9 +66,8 @@ class SidecarEngine implements Engine {
     return checkedVectors(answer?.vectors, { count: texts.length, dimension, from: url });
   }
 
-  async isHealthy(): Promise<boolean> {
+  async isHealthy(signal: AbortSignal): Promise<boolean> {
     if (this.#process?.end) return false;
-    const { signal } = new AbortController();
     return health(this.#url, signal).then((it) => it.model_loaded === true, () => false); // prettier-ignore
   }
 
@@ -87,6 +86,14 @@ async function health(url: string, signal: AbortSignal): Promise<Health> {
   return typeof answer === 'object' && answer !== null ? answer : {};
 }
 
+/** Whether a server can be started there: one that is busy, or somebody else's, has the port. */
+async function isNobodyAt(url: string, signal: AbortSignal): Promise<boolean> {
+  return health(url, signal).then(
+    () => false,
+    (error: unknown) => codeOf(error) === 'ERR_EMBED_RUNTIME_NOT_FOUND',
+  );
+}
+
 async function untilReady(
   url: string,
   process: ServerProcess | undefined,
@@ -94,14 +101,15 @@ async function untilReady(
   { signal, tell }: StartContext,
 ): Promise<void> {
   const end = performance.now() + limit;
-  let loading = false;
+  let told = false;
   for (;;) {
     let problem: unknown;
     try {
       const { model_loaded: loaded, model_loading: isLoading } = await health(url, signal);
       if (loaded === true) return;
-      if (!loading && isLoading === true) tell('loading', 'The sidecar loads its model');
-      loading ||= isLoading === true;
+      // A process of ours tells itself whether it downloads or loads.
+      if (!process && isLoading === true && !told) tell('loading', 'The sidecar loads its model');
+      told ||= isLoading === true;
     } catch (error) {
       // A server that is up and cannot answer may still be loading; where there is none, only ours can be on its way.
       const busy = codeOf(error) === 'ERR_EMBED_INFERENCE' || codeOf(error) === 'ERR_EMBED_TIMEOUT';
@@ -125,10 +133,10 @@ async function spaceAt(url: string, config: SidecarConfig, signal: AbortSignal):
   if (typeof model !== 'string' || !Number.isInteger(dimension)) {
     throw embedError('ERR_EMBED_MODEL_INVALID', `Expected model_id and dim from ${address} but received neither`);
   }
-  const wanted = config.modelName ?? DEFAULT_MODEL;
-  const plain = (name: string): string => name.replace(/^sentence-transformers\//, '');
-  if (plain(model) !== plain(wanted)) {
-    throw embedError('ERR_EMBED_MODEL_INVALID', `The sidecar at ${url} has the model ${model}, not ${wanted}`);
+  const wanted = config.sidecar?.model ?? config.modelName ?? DEFAULT_MODEL;
+  if (plainName(model) !== plainName(wanted)) {
+    const message = `The sidecar at ${url} has the model ${model}, not ${wanted}: set config.sidecar.model if it is meant`;
+    throw embedError('ERR_EMBED_MODEL_INVALID', message);
   }
   return {
     kind: 'sidecar',

@@ -1,4 +1,4 @@
-//! The arithmetic of an encoder on one thread: 8-bit products, attention, layer normalisation, token rows.
+//! The arithmetic of an encoder on one thread: products in `f32` and 8 bits, attention, layer normalisation, token rows.
 //!
 //! Kernels are generic over [`simd::Simd`] and take plain slices; nothing here knows ONNX Runtime. A result depends on its
 //! own row alone, never on what else is in the batch.
@@ -22,6 +22,7 @@
 pub mod attention;
 pub mod portable;
 pub mod product;
+pub mod product8;
 pub mod rows;
 pub mod simd;
 #[cfg(test)]
@@ -48,6 +49,12 @@ pub enum Isa {
 }
 
 impl Isa {
+    /// Whether products in `f32` are known to be at least as fast here as ONNX Runtime's: nothing else was measured.
+    #[must_use]
+    pub fn has_fast_floats(self) -> bool {
+        self != Self::Portable
+    }
+
     /// The best that this CPU has; asked once per process.
     #[must_use]
     pub fn detect() -> Self {

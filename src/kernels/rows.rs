@@ -86,14 +86,42 @@ pub struct Addend<'a> {
     pub table: &'a [f32],
 }
 
+/// The token table: `[vocabulary, hidden]`.
+#[derive(Debug, Clone, Copy)]
+pub enum Table<'a> {
+    /// As it was published.
+    Floats(&'a [f32]),
+    /// Bytes, and `[vocabulary, 2]`: scale and minimum of each row.
+    Bytes(&'a [u8], &'a [f32]),
+}
+
+impl Table<'_> {
+    #[inline(always)]
+    unsafe fn read<S: Simd>(&self, id: usize, out: &mut [f32]) {
+        let hidden = out.len();
+        match self {
+            Self::Floats(table) => out.copy_from_slice(&table[id * hidden..][..hidden]),
+            Self::Bytes(table, ranges) => {
+                let row = &table[id * hidden..][..hidden];
+                // SAFETY: every row has `hidden` elements, a multiple of sixteen.
+                unsafe {
+                    let (scale, minimum) = (S::splat(ranges[2 * id]), S::splat(ranges[2 * id + 1]));
+                    for i in (0..hidden).step_by(LANES) {
+                        let values = S::load_bytes(row.as_ptr().add(i));
+                        S::store(out.as_mut_ptr().add(i), S::mul_add(values, scale, minimum));
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Sums the rows of each token's tables and normalises the sum.
 pub struct Embed<'a> {
     /// One id per token, each checked against the table.
     pub ids: &'a [i64],
-    /// `[vocabulary, hidden]`.
-    pub table: &'a [u8],
-    /// `[vocabulary, 2]`: scale and minimum of each row.
-    pub ranges: &'a [f32],
+    /// The token table.
+    pub table: Table<'a>,
     /// Positions and types, each id checked against its table.
     pub addends: &'a [Addend<'a>],
     /// What follows.
@@ -109,19 +137,8 @@ impl Task for Embed<'_> {
     unsafe fn run<S: Simd>(self) {
         let hidden = self.norm.gamma.len();
         for (t, (out, &id)) in self.out.chunks_exact_mut(hidden).zip(self.ids).enumerate() {
-            let id = id as usize;
-            let row = &self.table[id * hidden..][..hidden];
-            let (scale, minimum) = (self.ranges[2 * id], self.ranges[2 * id + 1]);
-            for i in (0..hidden).step_by(LANES) {
-                // SAFETY: every row has `hidden` elements, a multiple of sixteen.
-                unsafe {
-                    let values = S::load_bytes(row.as_ptr().add(i));
-                    S::store(
-                        out.as_mut_ptr().add(i),
-                        S::mul_add(values, S::splat(scale), S::splat(minimum)),
-                    );
-                }
-            }
+            // SAFETY: every row has `hidden` elements, a multiple of sixteen.
+            unsafe { self.table.read::<S>(id as usize, out) };
             for addend in self.addends {
                 let id = addend.ids[(self.first + t) % addend.ids.len()] as usize;
                 let row = &addend.table[id * hidden..][..hidden];

@@ -4,9 +4,9 @@
 use proptest::prelude::*;
 
 use super::attention::{Attend, Bias, Scratch};
-use super::product::{Multiply, Quantize, QuantizedRows, Weights};
+use super::product8::{Multiply, Quantize, QuantizedRows, Weights};
 use super::rows::{AddAndNormalize, Norm};
-use super::{Isa, run};
+use super::{Isa, product, run};
 
 /// Numbers that look random and are the same every time.
 fn noise(seed: u64, len: usize, spread: f32) -> Vec<f32> {
@@ -98,6 +98,45 @@ proptest! {
             // With fused multiply-add the same arithmetic in the same order: the same bits.
             if isa != Isa::Portable {
                 prop_assert_eq!(first.get_or_insert_with(|| out.clone()), &out);
+            }
+        }
+    }
+
+    #[test]
+    fn float_product_matches_its_definition_and_keeps_rows_apart(
+        rows in 1..20_usize, k in prop_oneof![1..100_usize, 760..780_usize, 1530..1545_usize], n in 1..9_usize, seed: u64, with_gelu: bool,
+    ) {
+        let n = 16 * n;
+        let x = noise(seed, rows * k, 1.0);
+        let plain = noise(seed ^ 1, k * n, 1.0);
+        let values: Vec<f32> = (0..n / 16)
+            .flat_map(|block| plain.chunks_exact(n).flat_map(move |row| &row[16 * block..][..16]))
+            .copied()
+            .collect();
+        let bias = noise(seed ^ 2, n, 1.0);
+        let weights = product::Weights { k, n, values: &values, bias: &bias };
+        prop_assert!(weights.is_consistent());
+        for isa in Isa::available() {
+            let multiply = |x: &[f32]| {
+                let mut out = vec![f32::NAN; x.len() / k * n];
+                let (half, all) = (n / 32, n / 16);
+                for blocks in [0..half, half..all] {
+                    let multiply = product::Multiply { x, weights, blocks, gelu: with_gelu, out: out.as_mut_ptr() };
+                    // SAFETY: the instruction set is available and the lengths fit.
+                    unsafe { run(isa, multiply) };
+                }
+                out
+            };
+            let out = multiply(&x);
+            for r in 0..rows {
+                for c in 0..n {
+                    let sum: f64 = (0..k).map(|i| f64::from(x[r * k + i]) * f64::from(plain[i * n + c])).sum();
+                    let y = sum + f64::from(bias[c]);
+                    let e = if with_gelu { gelu(y) } else { y };
+                    let a = f64::from(out[r * n + c]);
+                    prop_assert!((a - e).abs() < 1e-4, "{isa:?}: {a} for {e}");
+                }
+                prop_assert_eq!(&multiply(&x[r * k..][..k]), &out[r * n..][..n]);
             }
         }
     }

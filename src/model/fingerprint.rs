@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::folder::ModelSpec;
+use super::store::manifest::{self, MadeFrom};
 use crate::config::Precision;
 use crate::error::{Context, ErrorKind, Result};
 
@@ -30,37 +31,79 @@ const WHOLE: u64 = BLOCKS * BLOCK;
 /// Changes when the way in which a fingerprint is made does, or when a release gives other vectors for the same files.
 const VERSION: &str = "sentence-embedder vector space 1";
 
-/// The fingerprint of `spec` as it is run: 64 hexadecimal digits. `pooling` is the one that is applied.
+/// What identifies the files of a model: the part of its fingerprint that takes reading.
+pub struct Contents {
+    weights: Vec<String>,
+    tokenizer: [u8; 32],
+}
+
+impl Contents {
+    /// Reads the files of `spec`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] when one of the files cannot be read.
+    pub fn of(spec: &ModelSpec) -> Result<Self> {
+        let tokenizer = fs::read(&spec.tokenizer_file)
+            .context(ErrorKind::ModelNotFound, || unreadable(&spec.tokenizer_file))?;
+        Ok(Self {
+            weights: published_weights(spec)?,
+            tokenizer: Sha256::digest(&tokenizer).into(),
+        })
+    }
+
+    /// The fingerprint of `spec` as it is run: 64 hexadecimal digits. `pooling` is the one that is applied.
+    #[must_use]
+    pub fn fingerprint(&self, spec: &ModelSpec, pooling: &str, precision: Precision) -> String {
+        let mut space = Sha256::new();
+        let mut add = |name: &str, value: &[u8]| {
+            // Lengths keep neighbours apart: no two lists of parts give the same bytes.
+            space.update((name.len() as u64).to_le_bytes());
+            space.update(name);
+            space.update((value.len() as u64).to_le_bytes());
+            space.update(value);
+        };
+        add("version", VERSION.as_bytes());
+        for digest in &self.weights {
+            add("weights", &unhex(digest));
+        }
+        add("tokenizer", &self.tokenizer);
+        add("pooling", pooling.as_bytes());
+        add("normalize", &[u8::from(spec.normalize.value)]);
+        add("max tokens", &(spec.max_tokens.value as u64).to_le_bytes());
+        add("precision", precision.name().as_bytes());
+        add("lower case", &[u8::from(spec.lower_case)]);
+        add("prompt", spec.prompt.as_deref().unwrap_or_default().as_bytes());
+        hex(&space.finalize())
+    }
+}
+
+/// Digests of the weights in a graph and in the files beside it: 64 hexadecimal digits each.
 ///
 /// # Errors
 /// [`ErrorKind::ModelNotFound`] when one of the files cannot be read.
-pub fn fingerprint(spec: &ModelSpec, pooling: &str, precision: Precision) -> Result<String> {
-    let unreadable = |file: &Path| format!("{} cannot be read", file.display());
-    let mut space = Sha256::new();
-    let mut add = |name: &str, value: &[u8]| {
-        // Lengths keep neighbours apart: no two lists of parts give the same bytes.
-        space.update((name.len() as u64).to_le_bytes());
-        space.update(name);
-        space.update((value.len() as u64).to_le_bytes());
-        space.update(value);
-    };
-    add("version", VERSION.as_bytes());
-    let weights =
-        weight_files(&spec.onnx_file).context(ErrorKind::ModelNotFound, || unreadable(&spec.onnx_file))?;
-    for file in &weights {
-        let digest = sample(file).context(ErrorKind::ModelNotFound, || unreadable(file))?;
-        add("weights", &digest);
+pub fn weights(onnx_file: &Path) -> Result<Vec<String>> {
+    let files = weight_files(onnx_file).context(ErrorKind::ModelNotFound, || unreadable(onnx_file))?;
+    files
+        .iter()
+        .map(|file| {
+            let digest = sample(file).context(ErrorKind::ModelNotFound, || unreadable(file))?;
+            Ok(hex(&digest))
+        })
+        .collect()
+}
+
+/// Digests of the published weights of `spec`: its own, unless its manifest tells what these were made from.
+fn published_weights(spec: &ModelSpec) -> Result<Vec<String>> {
+    let found = weights(&spec.onnx_file)?;
+    match manifest::read(&spec.folder)?.and_then(|manifest| manifest.made_from) {
+        // Of other weights than those that are there, it tells nothing.
+        Some(MadeFrom { published, made }) if made == found => Ok(published),
+        _ => Ok(found),
     }
-    let tokenizer = fs::read(&spec.tokenizer_file)
-        .context(ErrorKind::ModelNotFound, || unreadable(&spec.tokenizer_file))?;
-    add("tokenizer", &Sha256::digest(&tokenizer));
-    add("pooling", pooling.as_bytes());
-    add("normalize", &[u8::from(spec.normalize.value)]);
-    add("max tokens", &(spec.max_tokens.value as u64).to_le_bytes());
-    add("precision", precision.name().as_bytes());
-    add("lower case", &[u8::from(spec.lower_case)]);
-    add("prompt", spec.prompt.as_deref().unwrap_or_default().as_bytes());
-    Ok(hex(&space.finalize()))
+}
+
+fn unreadable(file: &Path) -> String {
+    format!("{} cannot be read", file.display())
 }
 
 /// The graph and the files beside it whose names continue its own, where exporters put weights: `model.onnx_data`,
@@ -130,6 +173,14 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// The bytes that [`hex`] wrote.
+fn unhex(digits: &str) -> Vec<u8> {
+    (0..digits.len())
+        .step_by(2)
+        .filter_map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
+        .collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::catalog::{self, KnownModel};
-use super::store::manifest;
+use super::store::manifest::{self, Manifest};
 use crate::config::{EmbedderConfig, Pooling, Precision};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -100,7 +100,8 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             .with_source(cause));
         }
     }
-    let (precision, is_prepared) = resolve_precision(folder, config.precision)?;
+    let manifest = manifest::read(folder)?;
+    let (precision, is_prepared) = resolve_precision(folder, manifest.as_ref(), config.precision)?;
     let modules = read_modules(folder)?;
     let transformer = modules
         .as_ref()
@@ -114,7 +115,10 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
     let sentence_transformers: SentenceTransformersConfig =
         optional_json(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
     Ok(ModelSpec {
-        name: known.map_or_else(|| folder_name(folder), |model| model.id.to_owned()),
+        name: known
+            .map(|model| model.id.to_owned())
+            .or_else(|| manifest.map(|it| it.model).filter(|id| !id.is_empty()))
+            .unwrap_or_else(|| folder_name(folder)),
         onnx_file: find_onnx(folder, &transformer, config.model_file.as_deref())?,
         tokenizer_file: existing(
             &[transformer.join("tokenizer.json"), folder.join("tokenizer.json")],
@@ -181,9 +185,12 @@ fn description(folder: &Path, modules: Option<&Modules>) -> Vec<String> {
 }
 
 /// The precision that the folder's manifest states, else the one that is asked for, and whether the folder has it.
-fn resolve_precision(folder: &Path, asked: Option<Precision>) -> Result<(Precision, bool)> {
-    let stated = manifest::read(folder)?.and_then(|manifest| manifest.precision);
-    let Some(stated) = stated else {
+fn resolve_precision(
+    folder: &Path,
+    manifest: Option<&Manifest>,
+    asked: Option<Precision>,
+) -> Result<(Precision, bool)> {
+    let Some(stated) = manifest.and_then(|manifest| manifest.precision.as_deref()) else {
         return Ok((asked.unwrap_or_default(), false));
     };
     let known = Precision::ALL

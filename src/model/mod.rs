@@ -5,12 +5,12 @@ pub mod catalog;
 pub mod events;
 pub mod fingerprint;
 pub mod folder;
-mod fused;
 pub mod graph;
 #[allow(missing_docs, reason = "the fields of ONNX are documented by ONNX")]
 pub mod onnx;
 pub mod parts;
 pub mod patterns;
 pub mod prepare;
-pub mod quantize;
+mod quantize;
+pub mod rewrite;
 pub mod store;

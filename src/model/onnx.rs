@@ -251,6 +251,33 @@ impl TensorProto {
         }
     }
 
+    /// A tensor whose bytes lie in another file.
+    pub fn outside(
+        name: &str,
+        data_type: i32,
+        dims: &[usize],
+        location: &str,
+        offset: usize,
+        length: usize,
+    ) -> Self {
+        let entry = |key: &str, value: String| StringStringEntryProto {
+            key: key.to_owned(),
+            value,
+        };
+        Self {
+            name: name.to_owned(),
+            data_type,
+            dims: dims.iter().map(|&dim| dim as i64).collect(),
+            data_location: EXTERNAL,
+            external_data: vec![
+                entry("location", location.to_owned()),
+                entry("offset", offset.to_string()),
+                entry("length", length.to_string()),
+            ],
+            ..Self::default()
+        }
+    }
+
     /// The dimensions, or an empty list if one is negative.
     pub fn shape(&self) -> Vec<usize> {
         self.dims
@@ -459,22 +486,9 @@ impl DataWriter {
         };
         let start = self.offset.next_multiple_of(alignment);
         self.write(&vec![0; start - self.offset])?;
-        let entry = |key: &str, value: String| StringStringEntryProto {
-            key: key.to_owned(),
-            value,
-        };
-        Ok(TensorProto {
-            name: name.to_owned(),
-            data_type,
-            dims: dims.iter().map(|&dim| dim as i64).collect(),
-            data_location: EXTERNAL,
-            external_data: vec![
-                entry("location", self.name.clone()),
-                entry("offset", start.to_string()),
-                entry("length", length.to_string()),
-            ],
-            ..TensorProto::default()
-        })
+        Ok(TensorProto::outside(
+            name, data_type, dims, &self.name, start, length,
+        ))
     }
 
     /// Appends bytes of the tensor begun last.
@@ -537,20 +551,6 @@ impl DataWriter {
             format!("Cannot write {}", self.path.display())
         })
     }
-
-    /// Flushes everything to the disk.
-    ///
-    /// # Errors
-    /// `Internal` with the cause when the disk is full.
-    pub fn finish(self) -> Result<()> {
-        let failed = || format!("Cannot write {}", self.path.display());
-        let file = self
-            .file
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .context(ErrorKind::Internal, failed)?;
-        file.sync_all().context(ErrorKind::Internal, failed)
-    }
 }
 
 /// Encodes `model` into `path`.
@@ -561,6 +561,5 @@ pub fn write_model(model: &ModelProto, path: &Path) -> Result<()> {
     let failed = || format!("Cannot write {}", path.display());
     let mut file = File::create(path).context(ErrorKind::Internal, failed)?;
     file.write_all(&model.encode_to_vec())
-        .context(ErrorKind::Internal, failed)?;
-    file.sync_all().context(ErrorKind::Internal, failed)
+        .context(ErrorKind::Internal, failed)
 }

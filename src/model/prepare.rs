@@ -6,8 +6,10 @@
 //! again.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::events::Cancel;
 use super::store::lock::Lock;
-use crate::config::{EmbedderConfig, PREPARED_COPIES, Precision};
+use crate::config::{EmbedderConfig, PREPARED_COPIES, Precision, default_threads};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::runtime;
 
@@ -324,19 +326,55 @@ fn write_manifest(folder: &Path, recipe: &Recipe, cancel: &Cancel) -> Result<()>
     })
 }
 
-/// XXH3 of a whole file: as fast as it can be read, and against accidents, not against attackers, who could as well
-/// replace the model itself.
+/// Bytes that one thread hashes at a time.
+const SEGMENT: u64 = 32 << 20;
+
+/// XXH3 over the XXH3 of each segment of a file, on a few threads: as fast as it can be read, and against accidents, not
+/// against attackers, who could as well replace the model itself.
 fn hash(path: &Path, cancel: &Cancel) -> Result<u64> {
     let unreadable = || format!("The prepared file {} cannot be read", path.display());
-    let mut file = File::open(path).context(ErrorKind::ModelInvalid, unreadable)?;
+    let size = fs::metadata(path)
+        .context(ErrorKind::ModelInvalid, unreadable)?
+        .len();
+    let segments = size.div_ceil(SEGMENT);
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut digests = Vec::new();
+        loop {
+            let segment = next.fetch_add(1, Ordering::Relaxed);
+            if segment >= segments {
+                return Ok(digests);
+            }
+            cancel.check()?;
+            let digest = hash_segment(path, segment).context(ErrorKind::ModelInvalid, unreadable)?;
+            digests.push((segment, digest));
+        }
+    };
+    let threads = segments.min(default_threads() as u64);
+    let shares = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let panicked = || Error::new(ErrorKind::Internal, "A panic stopped hashing a prepared file");
+        let share =
+            |it: thread::ScopedJoinHandle<'_, Result<Vec<_>>>| it.join().unwrap_or_else(|_| Err(panicked()));
+        workers.into_iter().map(share).collect::<Result<Vec<_>>>()
+    })?;
+    let mut digests = shares.concat();
+    digests.sort_unstable();
     let mut hasher = Xxh3::new();
-    let mut buffer = vec![0; 1 << 20];
+    for (_, digest) in digests {
+        hasher.update(&u64::to_le_bytes(digest));
+    }
+    Ok(hasher.digest())
+}
+
+fn hash_segment(path: &Path, segment: u64) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(segment * SEGMENT))?;
+    let mut file = file.take(SEGMENT);
+    let mut hasher = Xxh3::new();
+    let mut buffer = vec![0; 256 << 10];
     loop {
-        cancel.check()?;
-        match file
-            .read(&mut buffer)
-            .context(ErrorKind::ModelInvalid, unreadable)?
-        {
+        match file.read(&mut buffer)? {
             0 => return Ok(hasher.digest()),
             length => hasher.update(buffer.get(..length).unwrap_or_default()),
         }
@@ -345,7 +383,6 @@ fn hash(path: &Path, cancel: &Cancel) -> Result<u64> {
 
 /// Hash of 64 blocks of 4 KiB, evenly spaced from the first byte to the last.
 fn sample(path: &Path, size: u64) -> io::Result<u64> {
-    use std::io::{Seek, SeekFrom};
     const BLOCKS: u64 = 64;
     const BLOCK: u64 = 4096;
     let mut file = File::open(path)?;

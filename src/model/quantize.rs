@@ -1,30 +1,16 @@
-//! An `f32` graph made into an 8-bit one: a portable folder of a small graph and one file of weights.
+//! Weights in 8 bits: which input columns stay `f32`, and how the rest is rounded.
 //!
-//! Every recognised part becomes one or two of our operators (see [`crate::operators`]); the rest of the graph stays.
-//! Weights are signed bytes with one scale per output column, laid out as the kernels read them, so a session maps the file
-//! and copies nothing. The table of token rows is bytes with scale and minimum per row.
+//! Weights become signed bytes with one scale per output column; the table of token rows, bytes with scale and minimum per
+//! row.
 
-use std::collections::HashSet;
-use std::path::Path;
-
-use super::calibration::observe;
-use super::fused::{attend, bias_of, weights_of};
-use super::graph::{Graph, needed};
-use super::onnx::{
-    DataWriter, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Source, TensorProto, data_type,
-    floats_of, write_model,
-};
-use super::parts::{Part, Product, divide};
-use super::patterns::{Attention, LayerNorm, Linear, Lookup, attention, gelu, layer_norm, linear};
-use super::prepare::{DATA_FILE, GRAPH_FILE};
+use super::onnx::{NodeProto, TensorProto, data_type, floats_of};
+use super::patterns::{Linear, attention, gelu, layer_norm, linear};
+use super::rewrite::{Writer, no_layers};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels::product::QuantizeRow;
+use crate::kernels::product8::QuantizeRow;
 use crate::kernels::simd::LANES;
 use crate::kernels::{Isa, run};
-use crate::operators::{DOMAIN, Observations};
-
-/// Changes whenever the same input gives another file.
-pub const QUANTIZER_VERSION: u32 = 2;
+use crate::operators::DOMAIN;
 
 /// Input columns of each product that stay `f32`: the few with large values would stretch every row's range. The wide
 /// inputs of the second feed-forward product have more of them, and there each costs least.
@@ -32,204 +18,9 @@ fn outlier_count(k: usize) -> usize {
     (k / 192).clamp(8, 32)
 }
 
-/// What was done, for reports and to judge whether it was worth it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// 8-bit products, fused projections counted once.
-    pub products: usize,
-    /// Fused attentions.
-    pub attentions: usize,
-    /// 8-bit tables.
-    pub tables: usize,
-}
-
-/// Writes an 8-bit copy of `source` into `folder`, which must exist. `output` is the value to keep, the others are dropped.
-///
-/// `examples` are token ids as the model's tokenizer makes them from [`SENTENCES`](super::calibration::SENTENCES); without
-/// any, outliers are guessed from the weights, which costs quality.
-///
-/// # Errors
-/// `ModelNotFound` or `ModelInvalid` for the source, also when nothing in it is recognised; `Internal` when the folder cannot
-/// be written.
-pub fn quantize_model(source: &Path, output: &str, examples: &[Vec<i64>], folder: &Path) -> Result<Summary> {
-    let mut source = Source::open(source)?;
-    let model = source.model.clone();
-    let invalid = |what: &str| Error::new(ErrorKind::ModelInvalid, what.to_owned());
-    let old = model
-        .graph
-        .as_ref()
-        .ok_or_else(|| invalid("The file holds no graph"))?;
-    let kept = old.output.iter().find(|value| value.name == output);
-    let kept = kept
-        .ok_or_else(|| invalid(&format!("The graph has no output {output}")))?
-        .clone();
-    let graph = Graph::new(old);
-    let parts = divide(&graph, output);
-    if !parts
-        .values()
-        .any(|part| matches!(part, Part::Product(_) | Part::Attention(_)))
-    {
-        return Err(invalid("Nothing in the graph could be quantised"));
-    }
-    // The new nodes make the values of the old ones, whose other outputs nobody needs.
-    let others = || {
-        old.node.iter().filter(|node| {
-            !node
-                .output
-                .iter()
-                .any(|output| parts.contains_key(output.as_str()))
-        })
-    };
-    let inputs = || {
-        old.input
-            .iter()
-            .filter(|input| !old.initializer.iter().any(|tensor| tensor.name == input.name))
-    };
-
-    let data = DataWriter::create(folder, DATA_FILE)?;
-    let mut writer = Writer::new(&graph, &mut source, data);
-    for (value, part) in &parts {
-        if let Part::Embed(lookup, norm) = part {
-            writer.embed(value, lookup, norm)?;
-        }
-    }
-    // What does not depend on the outliers is written once, the products again when the examples have been seen.
-    let tables = writer.mark();
-    let file = folder.join(GRAPH_FILE);
-    for last in [examples.is_empty(), true] {
-        for (value, part) in &parts {
-            match part {
-                Part::Product(product) => writer.product(value, product)?,
-                Part::Attention(attention) => writer.attention(value, attention)?,
-                Part::Embed(..) => {}
-            }
-        }
-        let nodes = needed(
-            others().cloned().chain(writer.nodes.iter().cloned()).collect(),
-            &[output],
-        );
-        writer.keep(&old.initializer, &nodes)?;
-        let graph = GraphProto {
-            name: old.name.clone(),
-            node: nodes,
-            initializer: writer.tensors.clone(),
-            input: inputs().cloned().collect(),
-            output: vec![kept.clone()],
-            ..Default::default()
-        };
-        let mut rewritten = ModelProto {
-            graph: Some(graph),
-            ..model.clone()
-        };
-        rewritten.opset_import.push(OperatorSetIdProto {
-            domain: DOMAIN.to_owned(),
-            version: 1,
-        });
-        writer.data.flush()?;
-        write_model(&rewritten, &file)?;
-        if last {
-            break;
-        }
-        writer.observations = Some(observe(&file, examples)?);
-        writer.rewind(&tables)?;
-    }
-    let Writer { data, summary, .. } = writer;
-    data.finish()?;
-    Ok(summary)
-}
-
-/// Emits nodes and their tensors.
-struct Writer<'a, 'g> {
-    graph: &'g Graph<'a>,
-    source: &'g mut Source,
-    data: DataWriter,
-    nodes: Vec<NodeProto>,
-    tensors: Vec<TensorProto>,
-    summary: Summary,
-    observations: Option<Observations>,
-}
-
-/// A state of a [`Writer`] to go back to.
-struct Mark {
-    position: usize,
-    nodes: usize,
-    tensors: usize,
-    summary: Summary,
-}
-
-impl<'a, 'g> Writer<'a, 'g> {
-    fn new(graph: &'g Graph<'a>, source: &'g mut Source, data: DataWriter) -> Self {
-        let (nodes, tensors, summary) = (Vec::new(), Vec::new(), Summary::default());
-        Self {
-            graph,
-            source,
-            data,
-            nodes,
-            tensors,
-            summary,
-            observations: None,
-        }
-    }
-
-    fn mark(&self) -> Mark {
-        let (nodes, tensors) = (self.nodes.len(), self.tensors.len());
-        Mark {
-            position: self.data.position(),
-            nodes,
-            tensors,
-            summary: self.summary,
-        }
-    }
-
-    fn rewind(&mut self, mark: &Mark) -> Result<()> {
-        self.nodes.truncate(mark.nodes);
-        self.tensors.truncate(mark.tensors);
-        self.summary = mark.summary;
-        self.data.rewind(mark.position)
-    }
-
-    /// Keeps the old initializers that `nodes` read, in the data file unless they are small.
-    fn keep(&mut self, old: &[TensorProto], nodes: &[NodeProto]) -> Result<()> {
-        let reads: HashSet<&str> = nodes.iter().flat_map(NodeProto::reads).collect();
-        for tensor in old.iter().filter(|tensor| reads.contains(tensor.name.as_str())) {
-            let kept = if tensor.raw_data.len() >= 1024 || tensor.data_location != 0 {
-                let bytes = self.source.bytes(tensor)?;
-                self.data
-                    .tensor(&tensor.name, tensor.data_type, &tensor.shape(), &bytes)?
-            } else {
-                tensor.clone()
-            };
-            self.tensors.push(kept);
-        }
-        Ok(())
-    }
-
-    fn product(&mut self, value: &str, product: &Product<'a>) -> Result<()> {
-        let mut node = self
-            .multiply(value, &[product.linear])?
-            .with_int("gelu", i64::from(product.gelu));
-        if let Some((residual, norm)) = &product.residual {
-            let [gamma, beta] = self.norm(value, norm)?;
-            node.input.extend([(*residual).to_owned(), gamma, beta]);
-            node = node.with_float("epsilon", norm.epsilon);
-        }
-        self.nodes.push(node);
-        Ok(())
-    }
-
-    fn attention(&mut self, value: &str, attention: &Attention<'a>) -> Result<()> {
-        let projected = format!("{value}/projected");
-        let node = self.multiply(&projected, &attention.projections)?;
-        self.nodes.push(node);
-        self.nodes.push(attend(value, projected, attention));
-        self.summary.attentions += 1;
-        Ok(())
-    }
-
-    fn embed(&mut self, value: &str, lookup: &Lookup<'a>, norm: &LayerNorm<'a>) -> Result<()> {
-        let Some(((table, ids), others)) = lookup.tables.split_first() else {
-            return Err(Error::new(ErrorKind::Internal, "A lookup without tables"));
-        };
+impl<'a> Writer<'a, '_> {
+    /// Writes the table of token rows and their ranges; answers the names of both.
+    pub(super) fn table8(&mut self, value: &str, table: &'a str) -> Result<[String; 2]> {
         let tensor = self.constant(table)?;
         let [rows, hidden] = tensor.shape()[..] else {
             return Err(Error::new(
@@ -238,7 +29,7 @@ impl<'a, 'g> Writer<'a, 'g> {
             ));
         };
         let bytes = self.source.bytes(&tensor)?;
-        let mut ranges = Vec::with_capacity(rows * 8);
+        let mut ranges = Vec::with_capacity(2 * rows);
         let (mut x, mut quantized, mut range) = (vec![0.0; hidden], vec![0; hidden], [0.0; 2]);
         let name = format!("{value}/table");
         let written = self
@@ -261,32 +52,19 @@ impl<'a, 'g> Writer<'a, 'g> {
                 )
             };
             self.data.write(&quantized)?;
-            ranges.extend(range.iter().flat_map(|value| value.to_le_bytes()));
+            ranges.extend(range);
         }
         self.tensors.push(written);
         let ranges_name = format!("{value}/ranges");
-        self.tensors.push(
-            self.data
-                .tensor(&ranges_name, data_type::FLOAT, &[rows, 2], &ranges)?,
-        );
-        let [gamma, beta] = self.norm(value, norm)?;
-        let mut inputs = vec![(*ids).to_owned(), name, ranges_name, gamma, beta];
-        for (table, ids) in others {
-            inputs.extend([(*ids).to_owned(), self.graph.resolve(table).to_owned()]);
-        }
-        self.nodes
-            .push(NodeProto::new("Embed", DOMAIN, inputs, value).with_float("epsilon", norm.epsilon));
-        self.summary.tables += 1;
-        Ok(())
+        self.floats(&ranges_name, &[rows, 2], &ranges)?;
+        Ok([name, ranges_name])
     }
 
     /// A product with one or more layers of the same input, side by side.
-    fn multiply(&mut self, value: &str, layers: &[Linear<'a>]) -> Result<NodeProto> {
-        let first = layers
-            .first()
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "A product without layers"))?;
+    pub(super) fn multiply8(&mut self, value: &str, layers: &[Linear<'a>]) -> Result<NodeProto> {
+        let first = layers.first().ok_or_else(no_layers)?;
         let (k, n) = (first.k, layers.iter().map(|layer| layer.n).sum::<usize>());
-        let node = NodeProto::new("Product", DOMAIN, Vec::new(), value);
+        let node = NodeProto::new("Product8", DOMAIN, Vec::new(), value);
         let observed = self
             .observations
             .as_ref()
@@ -300,8 +78,8 @@ impl<'a, 'g> Writer<'a, 'g> {
         let mut columns: [Vec<f32>; 3] = Default::default();
         let mut outlier_weights = vec![Vec::new(); outliers.len()];
         for layer in layers {
-            let weights = weights_of(self.graph, self.source, layer)?;
-            let bias = bias_of(self.graph, self.source, layer)?;
+            let weights = self.weights_of(layer)?;
+            let bias = self.bias_of(layer)?;
             let packed = pack(&weights, k, layer.n, &outliers);
             values.extend(packed.values);
             for (columns, more) in columns.iter_mut().zip([packed.scales, packed.sums, bias]) {
@@ -311,19 +89,13 @@ impl<'a, 'g> Writer<'a, 'g> {
                 row.extend(weights.iter().skip(outlier * layer.n).take(layer.n));
             }
         }
-        let floats =
-            |values: &mut dyn Iterator<Item = f32>| values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
         let name = |part: &str| format!("{value}/{part}");
         let dims = [n / LANES, k / 4, LANES, 4];
-        self.tensors.push(
-            self.data
-                .tensor(&name("weight"), data_type::INT8, &dims, &values)?,
-        );
-        let columns = floats(&mut columns.into_iter().flatten());
-        self.tensors.push(
-            self.data
-                .tensor(&name("columns"), data_type::FLOAT, &[3, n], &columns)?,
-        );
+        let weight = self
+            .data
+            .tensor(&name("weight"), data_type::INT8, &dims, &values)?;
+        self.tensors.push(weight);
+        self.floats(&name("columns"), &[3, n], &columns.concat())?;
         let mut inputs = vec![first.input.to_owned(), name("weight"), name("columns")];
         if outliers.is_empty() {
             inputs.extend([String::new(), String::new()]);
@@ -338,38 +110,14 @@ impl<'a, 'g> Writer<'a, 'g> {
                 &[outliers.len()],
                 bytes,
             ));
-            let bytes = floats(&mut outlier_weights.into_iter().flatten());
             let dims = [outliers.len(), n];
-            self.tensors.push(
-                self.data
-                    .tensor(&name("outlier_weights"), data_type::FLOAT, &dims, &bytes)?,
-            );
+            self.floats(&name("outlier_weights"), &dims, &outlier_weights.concat())?;
             inputs.extend([name("outliers"), name("outlier_weights")]);
         }
-        self.summary.products += 1;
         Ok(NodeProto {
             input: inputs,
             ..node
         })
-    }
-
-    fn norm(&mut self, value: &str, norm: &LayerNorm<'a>) -> Result<[String; 2]> {
-        let mut copy = |part: &str, of: &'a str| {
-            let tensor = self.constant(of)?;
-            let name = format!("{value}/{part}");
-            let bytes = self.source.bytes(&tensor)?;
-            self.tensors.push(
-                self.data
-                    .tensor(&name, tensor.data_type, &tensor.shape(), &bytes)?,
-            );
-            Ok::<_, Error>(name)
-        };
-        Ok([copy("gamma", norm.gamma)?, copy("beta", norm.beta)?])
-    }
-
-    fn constant(&self, value: &'a str) -> Result<TensorProto> {
-        let not_constant = || Error::new(ErrorKind::Internal, format!("{value} is not constant"));
-        self.graph.constant(value).cloned().ok_or_else(not_constant)
     }
 
     /// How far the columns of `value` spread, estimated from weights alone: no example has to run.
@@ -396,8 +144,8 @@ impl<'a, 'g> Writer<'a, 'g> {
         let Some([mean, deviation]) = self.after_norm(layer.input)? else {
             return Ok(Vec::new());
         };
-        let weights = weights_of(self.graph, self.source, &layer)?;
-        let mut means = bias_of(self.graph, self.source, &layer)?;
+        let weights = self.weights_of(&layer)?;
+        let mut means = self.bias_of(&layer)?;
         let mut variances = vec![0.0; layer.n];
         for ((row, mean), deviation) in weights.chunks_exact(layer.n).zip(mean).zip(deviation) {
             for ((sum, variance), w) in means.iter_mut().zip(&mut variances).zip(row) {
@@ -423,9 +171,9 @@ impl<'a, 'g> Writer<'a, 'g> {
         let Some(norm) = layer_norm(self.graph, value) else {
             return Ok(None);
         };
-        let (gamma, beta) = (self.constant(norm.gamma)?, self.constant(norm.beta)?);
-        let gamma = self.source.floats(&gamma)?.into_iter().map(f32::abs).collect();
-        Ok(Some([self.source.floats(&beta)?, gamma]))
+        let gamma = self.floats_of_constant(norm.gamma)?;
+        let deviation = gamma.into_iter().map(f32::abs).collect();
+        Ok(Some([self.floats_of_constant(norm.beta)?, deviation]))
     }
 }
 

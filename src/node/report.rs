@@ -115,11 +115,5 @@ fn features() -> Vec<&'static str> {
 }
 
 fn problem(error: &Error) -> String {
-    let mut text = format!("{}: {error}", error.code());
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        text += &format!(": {deeper}");
-        cause = deeper.source();
-    }
-    text
+    format!("{}: {}", error.code(), error.with_causes())
 }

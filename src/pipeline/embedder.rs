@@ -11,7 +11,6 @@ use super::stats::Stats;
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{LoadEvent, Watch};
-use crate::model::fingerprint::fingerprint;
 use crate::model::folder::{self, ModelSpec};
 use crate::model::store;
 
@@ -75,12 +74,13 @@ impl Embedder {
         let Loaded {
             sessions,
             tokenizer,
+            fingerprint,
             dimension,
             precision,
         } = loading::load(&spec, config, watch)?;
         let readout = sessions.wide.readout();
         let info = ModelInfo {
-            fingerprint: fingerprint(&spec, readout.name(), precision)?,
+            fingerprint,
             readout,
             dimension,
             precision,

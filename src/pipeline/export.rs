@@ -7,9 +7,10 @@ use super::tokenizer::Tokenizer;
 use crate::config::{EmbedderConfig, Precision};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::{LoadEvent, Watch};
-use crate::model::folder;
-use crate::model::store::manifest::{self, Manifest};
+use crate::model::prepare::GRAPH_FILE;
+use crate::model::store::manifest::{self, MadeFrom, Manifest};
 use crate::model::store::{self, ResolvedModel};
+use crate::model::{fingerprint, folder};
 
 /// Folder of the graph in a model's folder.
 const GRAPH_FOLDER: &str = "onnx";
@@ -46,8 +47,12 @@ pub fn export(config: &EmbedderConfig, out: &Path, watch: &Watch) -> Result<Mani
     std::fs::create_dir_all(&graphs).context(ErrorKind::ModelNotFound, || {
         format!("{} cannot be written", graphs.display())
     })?;
-    loading::quantize(&spec, &tokenizer, &graphs)?;
+    loading::quantize(&spec, &tokenizer, &graphs, watch.cancel())?;
     manifest.precision = Some(spec.precision.name().to_owned());
+    manifest.made_from = Some(MadeFrom {
+        published: fingerprint::weights(&spec.onnx_file)?,
+        made: fingerprint::weights(&graphs.join(GRAPH_FILE))?,
+    });
     manifest.add(out, GRAPH_FOLDER, watch.cancel())?;
     manifest.write(out)?;
     Ok(manifest)

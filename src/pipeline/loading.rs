@@ -1,5 +1,6 @@
 //! The sessions of a model: from a prepared copy where that can be had, else from the model as it is.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -9,16 +10,15 @@ use super::session::{Graph, Session, wanted_outputs};
 use super::tokenizer::{Sequence, Tokenizer};
 use super::weights::Weights;
 use crate::config::{EmbedderConfig, Precision};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::kernels::Isa;
 use crate::model::calibration::SENTENCES;
-use crate::model::events::{LoadEvent, Watch};
+use crate::model::events::{Cancel, LoadEvent, Watch};
+use crate::model::fingerprint::Contents;
 use crate::model::folder::ModelSpec;
 use crate::model::onnx;
 use crate::model::prepare::{Cache, Copy, Recipe};
-use crate::model::quantize::{QUANTIZER_VERSION, quantize_model};
-
-/// Changes whenever the same model gives another fp32 copy.
-const OPTIMIZER_VERSION: u32 = 1;
+use crate::model::rewrite::{Form, REWRITER_VERSION, rewrite};
 
 /// Smallest cosine of the known text's vector in a copy to the model's. An fp32 copy only adds in another order; an
 /// 8-bit one has .998 and more on real models.
@@ -36,6 +36,8 @@ const KNOWN_TEXT: &str = "The quick brown fox jumps over the lazy dog; 敏捷的
 pub struct Loaded {
     pub sessions: Sessions,
     pub tokenizer: Tokenizer,
+    /// Names the vector space.
+    pub fingerprint: String,
     /// Numbers in one vector.
     pub dimension: usize,
     /// The precision that the sessions have: not the one that was asked for when a copy could not be made.
@@ -51,8 +53,9 @@ pub struct Loaded {
 /// As [`Tokenizer::load`] and [`Session::open`], [`ErrorKind::ModelInvalid`] also when the two do not fit together.
 pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<Loaded> {
     let copy = config.prepare.then(|| known_copy(spec, config)).flatten();
-    let (tokenizer, opened) = thread::scope(|scope| {
+    let (tokenizer, contents, opened) = thread::scope(|scope| {
         let tokenizer = scope.spawn(|| Tokenizer::load(spec));
+        let contents = scope.spawn(|| Contents::of(spec));
         let verified = copy
             .as_ref()
             .map(|copy| scope.spawn(|| copy.verify(watch.cancel())));
@@ -61,9 +64,11 @@ pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<
             .map(|copy| open_shared(spec, &copy.graph(), config, watch));
         let verified = verified.map(|it| it.join().unwrap_or_else(|_| Err(panicked())));
         let opened = verified.and_then(Result::ok).and(opened).and_then(Result::ok);
-        (tokenizer.join().unwrap_or_else(|_| Err(panicked())), opened)
+        let tokenizer = tokenizer.join().unwrap_or_else(|_| Err(panicked()));
+        let contents = contents.join().unwrap_or_else(|_| Err(panicked()));
+        (tokenizer, contents, opened)
     });
-    let tokenizer = tokenizer?;
+    let (tokenizer, contents) = (tokenizer?, contents?);
     watch.cancel().check()?;
     let (mut sessions, precision) = match opened {
         Some(sessions) => (sessions, spec.precision),
@@ -71,9 +76,11 @@ pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<
         None => prepare_or_plain(spec, &tokenizer, copy, config, watch)?,
     };
     let dimension = probe(&mut sessions.wide, &tokenizer, spec)?;
+    let readout = sessions.wide.readout();
     Ok(Loaded {
         sessions,
         tokenizer,
+        fingerprint: contents.fingerprint(spec, readout.name(), precision),
         dimension,
         precision,
     })
@@ -97,7 +104,10 @@ fn prepare_or_plain(
             Err(Unprepared::Copy(error)) => {
                 watch.cancel().check()?;
                 watch.tell(LoadEvent::Warning {
-                    message: format!("The model is loaded as it is, without a prepared copy: {error}"),
+                    message: format!(
+                        "The model is loaded as it is, without a prepared copy: {}",
+                        error.with_causes()
+                    ),
                 });
             }
         }
@@ -133,11 +143,7 @@ enum Unprepared {
 }
 
 fn recipe(spec: &ModelSpec) -> Result<Recipe> {
-    let maker = match spec.precision {
-        Precision::Fp32 => OPTIMIZER_VERSION,
-        Precision::Int8 => QUANTIZER_VERSION,
-    };
-    Recipe::new(&spec.onnx_file, spec.precision, maker)
+    Recipe::new(&spec.onnx_file, spec.precision, REWRITER_VERSION)
 }
 
 /// The copy that an earlier load made. Without a cache or a readable model there is none, which the rest of the load
@@ -166,15 +172,7 @@ fn prepare(
     let mut expected = None;
     let copy = cache
         .find_or_make(&recipe, watch.cancel(), |folder| {
-            let source = match spec.precision {
-                Precision::Fp32 => Graph::Saved(&spec.onnx_file, folder),
-                Precision::Int8 => {
-                    quantize(spec, tokenizer, folder)?;
-                    Graph::Plain(&spec.onnx_file)
-                }
-            };
-            let mut model = Session::open(spec, source, config.threads, watch.cancel())?;
-            expected = Some(vector(&mut model, &known)?);
+            expected = Some(make_copy(spec, tokenizer, &known, folder, config, watch)?);
             Ok(())
         })
         .map_err(Unprepared::Copy)?;
@@ -192,11 +190,57 @@ fn prepare(
     })
 }
 
+/// Writes a copy of `spec` into `folder` and answers the vector that the model itself has for `known`.
+fn make_copy(
+    spec: &ModelSpec,
+    tokenizer: &Tokenizer,
+    known: &Sequence,
+    folder: &Path,
+    config: &EmbedderConfig,
+    watch: &Watch,
+) -> Result<Vec<f32>> {
+    let cancel = watch.cancel();
+    let rewritten = match spec.precision {
+        Precision::Fp32 if Isa::detect().has_fast_floats() => {
+            rewrite(&spec.onnx_file, &output(spec)?, Form::Fp32, folder, cancel).map(drop)
+        }
+        Precision::Fp32 => Err(Error::new(ErrorKind::ModelInvalid, "Not for this processor")),
+        Precision::Int8 => quantize(spec, tokenizer, folder, cancel),
+    };
+    match rewritten {
+        Ok(()) => reference_vector(spec, known, folder, config, cancel),
+        // What we cannot rewrite, ONNX Runtime can still optimise.
+        Err(error) if spec.precision == Precision::Fp32 && error.kind() == ErrorKind::ModelInvalid => {
+            let graph = Graph::Saved(&spec.onnx_file, folder);
+            vector(&mut Session::open(spec, graph, config.threads, cancel)?, known)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The vector of the model as it was published, without loading it: its weights are read where they lie.
+fn reference_vector(
+    spec: &ModelSpec,
+    known: &Sequence,
+    folder: &Path,
+    config: &EmbedderConfig,
+    cancel: &Cancel,
+) -> Result<Vec<f32>> {
+    let skeleton = folder.join("skeleton.onnx");
+    let weights = Arc::new(Weights::of_model(&spec.onnx_file, &skeleton)?);
+    let graph = Graph::Reference(&skeleton, &weights);
+    let vector = vector(&mut Session::open(spec, graph, config.threads, cancel)?, known)?;
+    fs::remove_file(&skeleton).context(ErrorKind::Internal, || {
+        format!("{} cannot be removed", skeleton.display())
+    })?;
+    Ok(vector)
+}
+
 /// Writes the 8-bit copy of `spec` into `folder`, calibrated with the built-in sentences.
 ///
 /// # Errors
-/// As [`quantize_model`].
-pub fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
+/// As [`rewrite`].
+pub fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path, cancel: &Cancel) -> Result<()> {
     let examples = SENTENCES
         .iter()
         .map(|sentence| {
@@ -208,32 +252,34 @@ pub fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path) -> Resul
                 .collect())
         })
         .collect::<Result<Vec<_>>>()?;
+    let form = Form::Int8 { examples: &examples };
+    rewrite(&spec.onnx_file, &output(spec)?, form, folder, cancel).map(drop)
+}
+
+/// The name of the output that vectors are made from.
+fn output(spec: &ModelSpec) -> Result<String> {
     let names = onnx::Source::open(&spec.onnx_file)?.outputs();
-    let output = wanted_outputs(spec)
+    let wanted = wanted_outputs(spec)
         .into_iter()
         .find(|wanted| names.iter().any(|name| name == wanted));
-    let output = output.ok_or_else(|| {
+    wanted.map(str::to_owned).ok_or_else(|| {
         Error::new(
             ErrorKind::ModelInvalid,
             format!(
-                "{} has no output that can be quantised, found: {}",
+                "{} has no output that a copy could keep, found: {}",
                 spec.onnx_file.display(),
                 names.join(", ")
             ),
         )
-    })?;
-    quantize_model(&spec.onnx_file, output, &examples, folder).map(drop)
+    })
 }
 
 /// A session of all threads and one for each, all on the same pages of a copy's weights.
 fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &Watch) -> Result<Sessions> {
-    let weights;
-    let graph = match spec.precision {
-        Precision::Fp32 => Graph::Prepared(graph),
-        Precision::Int8 => {
-            weights = Arc::new(Weights::map(graph)?);
-            Graph::Quantized(graph, &weights)
-        }
+    let weights = Weights::of_copy(graph)?.map(Arc::new);
+    let graph = match &weights {
+        Some(weights) => Graph::Rewritten(graph, weights),
+        None => Graph::Optimised(graph),
     };
     let open = |threads| Session::open(spec, graph, threads, watch.cancel());
     Ok(Sessions {

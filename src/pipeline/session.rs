@@ -54,19 +54,31 @@ pub enum Readout {
 pub enum Graph<'a> {
     /// As it was published: optimised by each session, which keeps weights of its own.
     Plain(&'a Path),
-    /// The same, and what it was optimised to is written into the folder for [`Graph::Prepared`].
+    /// The same, and what it was optimised to is written into the folder for [`Graph::Optimised`].
     Saved(&'a Path, &'a Path),
-    /// Rewritten by [`quantize`](crate::model::quantize): its weights are mapped and shared.
-    Quantized(&'a Path, &'a Arc<Weights>),
-    /// Optimised before: its weights are mapped, and shared with every session and process that maps them.
-    Prepared(&'a Path),
+    /// Optimised before by ONNX Runtime: each session maps the weights.
+    Optimised(&'a Path),
+    /// Made of our operators by [`rewrite`](crate::model::rewrite): all sessions are lent the same map of the weights.
+    Rewritten(&'a Path, &'a Arc<Weights>),
+    /// The skeleton of a published graph, lent its weights where they lie: quick to open and slow to run.
+    Reference(&'a Path, &'a Arc<Weights>),
 }
 
 impl<'a> Graph<'a> {
     fn file(self) -> &'a Path {
-        let (Self::Plain(file) | Self::Saved(file, _) | Self::Quantized(file, _) | Self::Prepared(file)) =
-            self;
+        let (Self::Plain(file)
+        | Self::Saved(file, _)
+        | Self::Optimised(file)
+        | Self::Rewritten(file, _)
+        | Self::Reference(file, _)) = self;
         file
+    }
+
+    fn weights(self) -> Option<&'a Arc<Weights>> {
+        match self {
+            Self::Rewritten(_, weights) | Self::Reference(_, weights) => Some(weights),
+            _ => None,
+        }
     }
 }
 
@@ -141,10 +153,7 @@ impl Session {
             feeds,
             output,
             readout,
-            _weights: match graph {
-                Graph::Quantized(_, weights) => Some(Arc::clone(weights)),
-                _ => None,
-            },
+            _weights: graph.weights().map(Arc::clone),
         })
     }
 
@@ -253,8 +262,8 @@ fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::
     let level = match graph {
         Graph::Plain(_) | Graph::Saved(..) => GraphOptimizationLevel::All,
         // Only what folds constants: the operators are ours.
-        Graph::Quantized(..) => GraphOptimizationLevel::Level1,
-        Graph::Prepared(_) => GraphOptimizationLevel::Disable,
+        Graph::Rewritten(..) => GraphOptimizationLevel::Level1,
+        Graph::Optimised(_) | Graph::Reference(..) => GraphOptimizationLevel::Disable,
     };
     let mut builder = OrtSession::builder(environment)?
         .with_optimization_level(level)?
@@ -268,8 +277,12 @@ fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::
         .with_memory_pattern(false)?
         // KleidiAI keeps a second copy of all weights on Apple Silicon (onnxruntime #29538).
         .with_config_entry("mlas.disable_kleidiai", "1")?;
-    if let Graph::Quantized(_, weights) = graph {
+    if let Some(weights) = graph.weights() {
         builder = weights.lend(builder)?;
+    }
+    if let Graph::Reference(..) = graph {
+        // Packing is a second copy of the weights, for a run or two.
+        builder = builder.with_config_entry("session.disable_prepacking", "1")?;
     }
     if let Graph::Saved(_, folder) = graph {
         let prefix = "session.optimized_model_external_initializers";

@@ -1,4 +1,4 @@
-//! The weights of an 8-bit copy, mapped once and lent to every session of this process that opens it.
+//! Weights that are mapped once and lent to every session of this process that opens their graph.
 //!
 //! ONNX Runtime would map the same file again for each session. The pages would be shared all the same, but every map
 //! counts as resident memory of its own.
@@ -13,19 +13,27 @@ use ort::session::builder::SessionBuilder;
 use ort::value::DynValue;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::onnx::{EXTERNAL, Source, TensorProto, data_type};
+use crate::model::onnx::{EXTERNAL, Source, TensorProto, data_type, write_model};
+use crate::model::prepare::DATA_FILE;
+use crate::operators::DOMAIN;
 
-/// Tensors that lie outside the graph's file, as windows into one map.
+/// Tensors as windows into maps.
 #[derive(Debug)]
 pub struct Weights(Vec<(TensorProto, Bytes)>);
 
+/// Smaller tensors stay in the graph.
+const WORTH_LENDING: usize = 1024;
+
 impl Weights {
-    /// Maps the external tensors of `graph_file`.
+    /// Maps the weights of a graph of our operators; none if `graph_file` is one of ONNX Runtime's.
     ///
     /// # Errors
     /// [`ErrorKind::ModelNotFound`] or [`ErrorKind::ModelInvalid`], when the files are not those of a copy.
-    pub fn map(graph_file: &Path) -> Result<Self> {
+    pub fn of_copy(graph_file: &Path) -> Result<Option<Self>> {
         let mut source = Source::open(graph_file)?;
+        if !source.model.opset_import.iter().any(|it| it.domain == DOMAIN) {
+            return Ok(None);
+        }
         let graph = source.model.graph.clone().unwrap_or_default();
         let outside = graph
             .initializer
@@ -33,14 +41,50 @@ impl Weights {
             .filter(|tensor| tensor.data_location == EXTERNAL);
         let lent = outside.map(|tensor| {
             let bytes = source.bytes(&tensor)?;
-            let wanted = tensor.shape().iter().product::<usize>() * width(&tensor)?;
-            if bytes.len() != wanted || !(bytes.as_ptr() as usize).is_multiple_of(width(&tensor)?) {
+            let width = width(&tensor)?;
+            let wanted = tensor.shape().iter().product::<usize>() * width;
+            if bytes.len() != wanted || !(bytes.as_ptr() as usize).is_multiple_of(width) {
                 let sentence = format!("{} is not where {} says", tensor.name, graph_file.display());
                 return Err(Error::new(ErrorKind::ModelInvalid, sentence));
             }
             Ok((tensor, bytes))
         });
-        Ok(Self(lent.collect::<Result<_>>()?))
+        Ok(Some(Self(lent.collect::<Result<_>>()?)))
+    }
+
+    /// Maps the large `f32` tensors of a model as it was published, wherever they lie, and writes `skeleton`, its graph
+    /// without them. ONNX Runtime wants a file to be where a skeleton says that its tensors are, but reads nothing of what
+    /// it is lent: they are said to be in the copy's weights, beside the skeleton.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] or [`ErrorKind::ModelInvalid`], when the files are no model; [`ErrorKind::Internal`] when
+    /// the skeleton cannot be written.
+    pub fn of_model(graph_file: &Path, skeleton: &Path) -> Result<Self> {
+        let mut source = Source::open(graph_file)?;
+        let mut model = source.model.clone();
+        let mut tensors = Vec::new();
+        for tensor in model.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
+            let large = tensor.raw_data.len() >= WORTH_LENDING || tensor.data_location == EXTERNAL;
+            if tensor.data_type != data_type::FLOAT || !large {
+                continue;
+            }
+            let bytes = source.bytes(tensor)?;
+            if bytes.len() != 4 * tensor.shape().iter().product::<usize>() {
+                let sentence = format!("Tensor {} is not a whole f32 tensor", tensor.name);
+                return Err(Error::new(ErrorKind::ModelInvalid, sentence));
+            }
+            *tensor = TensorProto::outside(
+                &tensor.name,
+                tensor.data_type,
+                &tensor.shape(),
+                DATA_FILE,
+                0,
+                bytes.len(),
+            );
+            tensors.push((tensor.clone(), bytes));
+        }
+        write_model(&model, skeleton)?;
+        Ok(Self(tensors))
     }
 
     /// Has the session of `builder` take the tensors from here, where they must stay to its end.
@@ -76,8 +120,9 @@ fn view(tensor: &TensorProto, bytes: &Bytes) -> ort::Result<DynValue> {
     };
     let memory = MemoryInfo::default();
     let mut value = std::ptr::null_mut();
-    // SAFETY: `map` saw to size and alignment; whoever borrows keeps the map alive; ONNX Runtime only reads
-    // initialisers, so that the map may be read-only. ort's own constructors want data that they may own or write.
+    // SAFETY: size and, for our own operators, alignment were checked (ONNX Runtime's own read weights at any address,
+    // as those of a published file lie); whoever borrows keeps the map alive; ONNX Runtime only reads initialisers, so
+    // that the map may be read-only. ort's own constructors want data that they may own or write.
     unsafe {
         let status = (ort::api().CreateTensorWithDataAsOrtValue)(
             memory.ptr(),

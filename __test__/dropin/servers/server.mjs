@@ -21,7 +21,7 @@ export function vectorOf(text, normalize = true) {
  */
 export function serve(routes, { embedPath, port, onListening }) {
   const seen = { requests: /** @type {string[]} */ ([]), batches: /** @type {any[]} */ ([]), connections: 0, most: 0 };
-  /** @type {{ fail?: { status: number, times: number }, drop?: number, delayMs?: number, answer?: unknown }} */
+  /** @type {{ fail?: { status: number, times: number }, drop?: number, health?: number, delayMs?: number, answer?: unknown }} */
   let control = {};
   let underWay = 0;
 
@@ -43,6 +43,7 @@ export function serve(routes, { embedPath, port, onListening }) {
       return { answer: {} };
     }
     seen.requests.push(`${method} ${url}`);
+    if (control.health && url === '/health') return { status: control.health, answer: { detail: 'busy' } };
     if (url === embedPath) {
       seen.batches.push(body);
       underWay += 1;

@@ -27,8 +27,20 @@ pub struct Manifest {
     /// Precision of the weights, where it is not the published one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
+    /// What the weights were made from, where they are not the published ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<MadeFrom>,
     /// Every file of the model.
     pub files: BTreeMap<String, Entry>,
+}
+
+/// Which weights were made from which: digests as [`fingerprint`](crate::model::fingerprint) takes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFrom {
+    /// Of the published weights.
+    pub published: Vec<String>,
+    /// Of the weights in the folder.
+    pub made: Vec<String>,
 }
 
 /// One file.
@@ -63,6 +75,7 @@ pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<M
         model: model.id.clone().unwrap_or_default(),
         revision: model.revision.clone().unwrap_or_default(),
         precision: None,
+        made_from: None,
         files: BTreeMap::new(),
     };
     for name in &model.files {

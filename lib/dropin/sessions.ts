@@ -1,0 +1,244 @@
+/** The session in place: its start, its replacement on request and when it has failed, and its end. */
+
+import { asEmbedError, embedError, endedBy, throwIfAborted } from '../errors.js';
+import type { EmbedError, EmbedErrorCode } from '../types.js';
+import { atMost, pause } from './batches.js';
+import { MAX_REBUILDS, type Settings } from './config.js';
+import type { Engine, EngineCall, EngineTraits, StartContext } from './engine.js';
+import type { Reporter } from './events.js';
+import type { StageEvent } from './iembedder.js';
+
+/** Errors that may mean that the session is broken. */
+const OF_SESSION: ReadonlySet<EmbedErrorCode> = new Set([
+  'ERR_EMBED_INFERENCE',
+  'ERR_EMBED_RUNTIME_NOT_FOUND',
+  'ERR_EMBED_INTERNAL',
+]);
+
+/** The stages of a start, which are told in this order. */
+const STAGES: readonly StageEvent['stage'][] = ['checking', 'downloading', 'preparing', 'loading', 'ready'];
+
+/** A session, the batches that it works on, and the calls that were answered in its time. */
+interface Running {
+  readonly engine: Engine;
+  batches: number;
+  files: number;
+  whenIdle: (() => void) | undefined;
+}
+
+interface Parts {
+  readonly traits: EngineTraits;
+  readonly settings: Settings;
+  readonly reporter: Reporter;
+  readonly start: (context: StartContext) => Promise<Engine>;
+}
+
+/** One session at a time, for an embedder's whole life. */
+export class Sessions {
+  readonly #parts: Parts;
+  /** Ends of earlier sessions that are under way. */
+  readonly #retiring = new Set<Promise<void>>();
+  /** Ends starts. */
+  #life = new AbortController().signal;
+  #running: Running | undefined;
+  #replacing: Promise<void> | undefined;
+  #rebuilding: Promise<void> | undefined;
+  /** Replacements since the last success. */
+  #rebuilds = 0;
+  #failure: EmbedError | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get engine(): Engine | undefined {
+    return this.#running?.engine;
+  }
+
+  /** Why there will be no further replacement. */
+  get failure(): EmbedError | undefined {
+    return this.#failure;
+  }
+
+  /** Calls that were answered since the session started. */
+  get files(): number {
+    return this.#running?.files ?? 0;
+  }
+
+  countFile(): void {
+    if (this.#running) this.#running.files += 1;
+  }
+
+  /** Forgets what failed. The end of `life` ends starts. */
+  begin(life: AbortSignal): void {
+    this.#life = life;
+    this.#failure = undefined;
+    this.#rebuilds = 0;
+  }
+
+  /** Starts a session, puts it in place, and lets the one before finish. Everyone who asks meanwhile shares it. */
+  replace(): Promise<void> {
+    this.#replacing ??= this.#startAndSwap().finally(() => {
+      this.#replacing = undefined;
+    });
+    return this.#replacing;
+  }
+
+  /** Replaces the session at the host's request, and waits until the one before is gone. */
+  async restart(): Promise<void> {
+    if (!this.#replacing) this.#parts.reporter.restart('requested', 1);
+    await this.replace();
+    this.#rebuilds = 0;
+    await Promise.all(this.#retiring);
+  }
+
+  /** Frees everything. What is under way rejects. */
+  async end(): Promise<void> {
+    await this.#replacing?.catch(() => undefined);
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.engine.close();
+    await Promise.all(this.#retiring);
+  }
+
+  /** Embeds a batch. If it fails because the session has, it goes to the next session. */
+  async embed(texts: readonly string[], call: EngineCall): Promise<Float32Array[]> {
+    const { signal } = call;
+    for (;;) {
+      const running = await this.#take(signal);
+      running.batches += 1;
+      let failed: EmbedError;
+      try {
+        const vectors = await running.engine.embed(texts, call);
+        this.#rebuilds = 0;
+        return vectors;
+      } catch (cause) {
+        failed = asEmbedError(cause);
+      } finally {
+        running.batches -= 1;
+        if (running.batches === 0) running.whenIdle?.();
+      }
+      if (signal.aborted) throw failed;
+      const ofSession = failed.code === 'ERR_EMBED_CLOSED' || OF_SESSION.has(failed.code);
+      if (this.#running !== running && ofSession) continue; // it was replaced and closed before it was done
+      if (!this.#parts.settings.autoRestart || !(await isBroken(running, failed, signal))) throw failed;
+      throwIfAborted(signal);
+      await this.#rebuild(running, failed);
+    }
+  }
+
+  /** The session that takes the next batch, started if there is none. */
+  async #take(signal: AbortSignal): Promise<Running> {
+    for (;;) {
+      throwIfAborted(signal);
+      if (this.#failure) throw this.#failure;
+      if (this.#running) return this.#running;
+      await this.replace();
+    }
+  }
+
+  async #startAndSwap(): Promise<void> {
+    const { reporter, start, traits } = this.#parts;
+    const signal = this.#life;
+    const old = this.#running;
+    if (old && traits.exclusive) {
+      this.#running = undefined;
+      await this.#retire(old);
+    }
+    const { tell, end } = stagesTo(reporter);
+    let engine: Engine;
+    try {
+      throwIfAborted(signal);
+      tell('checking', 'Checking what is there');
+      engine = await start({ signal, tell });
+      if (signal.aborted) {
+        await engine.close();
+        throwIfAborted(signal);
+      }
+    } catch (cause) {
+      const error = signal.aborted ? endedBy(signal) : asEmbedError(cause);
+      reporter.fail(error);
+      throw error;
+    } finally {
+      end();
+    }
+    this.#running = { engine, batches: 0, files: 0, whenIdle: undefined };
+    this.#failure = undefined;
+    reporter.lastError = undefined;
+    reporter.stage('ready', 'Ready to embed', 1);
+    if (old && !traits.exclusive) this.#retireLater(old);
+  }
+
+  /** A failed session must not hold up its successor: whoever needs to know that it is gone waits for it. */
+  #retireLater(running: Running): void {
+    const retiring = this.#retire(running).finally(() => {
+      this.#retiring.delete(retiring);
+    });
+    this.#retiring.add(retiring);
+  }
+
+  /** Lets a session finish its batches, up to `drainTimeout`, and frees it. */
+  async #retire(running: Running): Promise<void> {
+    if (running.batches > 0) {
+      const idle = new Promise<void>((resolve) => {
+        running.whenIdle = resolve;
+      });
+      await atMost(this.#parts.settings.drainTimeout, idle);
+    }
+    await running.engine.close();
+  }
+
+  #rebuild(broken: Running, error: EmbedError): Promise<void> {
+    if (!this.#rebuilding && this.#running !== broken) return Promise.resolve(); // another call has seen to it
+    this.#rebuilding ??= this.#tryRebuilding(broken, error).finally(() => {
+      this.#rebuilding = undefined;
+    });
+    return this.#rebuilding;
+  }
+
+  async #tryRebuilding(broken: Running, first: EmbedError): Promise<void> {
+    const { reporter, settings } = this.#parts;
+    const signal = this.#life;
+    for (let error = first; ;) {
+      if (this.#rebuilds >= MAX_REBUILDS) {
+        const message = `The session failed after it was replaced ${String(MAX_REBUILDS)} times: ${error.message}`;
+        this.#failure = embedError('ERR_EMBED_INFERENCE', message, { cause: error });
+        reporter.fail(this.#failure);
+        throw this.#failure;
+      }
+      if (this.#rebuilds > 0) await pause(settings.retryDelay, signal);
+      if (this.#running && this.#running !== broken) return; // the host has restarted it meanwhile
+      this.#rebuilds += 1;
+      reporter.restart('failure', this.#rebuilds, error);
+      try {
+        await this.replace();
+        return;
+      } catch (cause) {
+        error = asEmbedError(cause);
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+}
+
+async function isBroken({ engine }: Running, error: EmbedError, signal: AbortSignal): Promise<boolean> {
+  if (error.code === 'ERR_EMBED_CLOSED') return true;
+  // The texts may be what is wrong: then every session would fail on them.
+  return OF_SESSION.has(error.code) && !(await engine.isHealthy(signal));
+}
+
+/** Tells the stages of one start: none that lies behind it, and none once it has ended. */
+function stagesTo(reporter: Reporter): { tell: StartContext['tell']; end: () => void } {
+  let reached = 0;
+  return {
+    tell: (stage, message, progress) => {
+      const place = STAGES.indexOf(stage);
+      if (place < reached) return;
+      reached = place;
+      reporter.stage(stage, message, progress);
+    },
+    end: () => {
+      reached = STAGES.length;
+    },
+  };
+}

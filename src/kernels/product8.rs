@@ -1,0 +1,254 @@
+//! The 8-bit product: rows of activations quantised as they come, times weights quantised once.
+//!
+//! A row x is stored as bytes q with `x = minimum + scale * q`; a column of weights as signed bytes w with one scale. The
+//! product of the bytes is exact, so
+//! `y = row_scale * column_scale * sum(q * w) + minimum * column_scale * sum(w) + bias`.
+//! A few columns of the input, the outliers, would stretch the range of every row: they stay in `f32` on both sides.
+//!
+//! Layout of the weights, in the file and in memory, on every CPU: `[n / 16][k / 4][16][4]`, sixteen columns of four
+//! weights after each other, which is what a VNNI instruction reads.
+
+use super::Task;
+use super::simd::{LANES, Simd, fold, gelu};
+
+/// Weights of one product, as they stand in the mapped file.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights<'a> {
+    /// Columns of the input; a multiple of 16.
+    pub k: usize,
+    /// Columns of the output; a multiple of 16.
+    pub n: usize,
+    /// `[n / 16][k / 4][16][4]`.
+    pub values: &'a [i8],
+    /// `[3][n]`: the scale of each column, that scale times the sum of the column's weights, and the bias.
+    pub columns: &'a [f32],
+    /// Input columns whose weights are 0 in `values`, ascending.
+    pub outliers: &'a [i32],
+    /// `[outliers][n]`: the weights of those columns.
+    pub outlier_weights: &'a [f32],
+}
+
+impl Weights<'_> {
+    /// Whether every length fits the others, so that the kernels need not check.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        self.k > 0
+            && self.n > 0
+            && self.k.is_multiple_of(LANES)
+            && self.n.is_multiple_of(LANES)
+            && self.values.len() == self.k * self.n
+            && self.columns.len() == 3 * self.n
+            && self.outlier_weights.len() == self.outliers.len() * self.n
+            && self
+                .outliers
+                .iter()
+                .all(|&column| usize::try_from(column).is_ok_and(|column| column < self.k))
+    }
+}
+
+/// Rows of activations as bytes. Kept and reused: it only ever grows to the largest block.
+#[derive(Debug, Default)]
+pub struct QuantizedRows {
+    k: usize,
+    values: Vec<u8>,
+    /// Scale and minimum of each row.
+    ranges: Vec<[f32; 2]>,
+    /// `[rows][outliers]`.
+    outliers: Vec<f32>,
+    /// One row without its outliers.
+    row: Vec<f32>,
+}
+
+/// Quantises `x` `[rows, k]`, leaving out the outliers of the weights that it will be multiplied with.
+pub struct Quantize<'a> {
+    /// `[rows, k]`.
+    pub x: &'a [f32],
+    /// The weights to come.
+    pub weights: Weights<'a>,
+    /// Where to.
+    pub to: &'a mut QuantizedRows,
+}
+
+impl Task for Quantize<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { x, weights, to } = self;
+        let k = weights.k;
+        let rows = x.len() / k;
+        to.k = k;
+        to.values.resize(rows * k, 0);
+        to.ranges.resize(rows, [0.0; 2]);
+        to.outliers.resize(rows * weights.outliers.len(), 0.0);
+        to.row.resize(k, 0.0);
+        for (r, x) in x.chunks_exact(k).enumerate() {
+            to.row.copy_from_slice(x);
+            let outliers = &mut to.outliers[r * weights.outliers.len()..][..weights.outliers.len()];
+            for (&column, outlier) in weights.outliers.iter().zip(outliers) {
+                // Their weights are 0, so any value serves as long as it does not widen the range.
+                *outlier = std::mem::replace(&mut to.row[column as usize], 0.0);
+            }
+            let values = &mut to.values[r * k..][..k];
+            // SAFETY: row and values have k elements, a multiple of sixteen.
+            to.ranges[r] = unsafe { quantize_row::<S>(&to.row, values) };
+        }
+    }
+}
+
+/// Quantises one row by itself: a row of a table.
+pub struct QuantizeRow<'a> {
+    /// As many as `values`, a multiple of sixteen.
+    pub x: &'a [f32],
+    /// The bytes.
+    pub values: &'a mut [u8],
+    /// Their scale and minimum.
+    pub range: &'a mut [f32; 2],
+}
+
+impl Task for QuantizeRow<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let len = self.values.len() / LANES * LANES;
+        // SAFETY: both slices have `len` elements, or slicing panics.
+        *self.range = unsafe { quantize_row::<S>(&self.x[..len], &mut self.values[..len]) };
+    }
+}
+
+/// Writes `x` as bytes and answers their scale and minimum.
+#[inline(always)]
+unsafe fn quantize_row<S: Simd>(x: &[f32], values: &mut [u8]) -> [f32; 2] {
+    // SAFETY: both have the same length, a multiple of sixteen.
+    unsafe {
+        let mut low = S::load(x.as_ptr());
+        let mut high = low;
+        for i in (LANES..x.len()).step_by(LANES) {
+            let block = S::load(x.as_ptr().add(i));
+            low = S::min(low, block);
+            high = S::max(high, block);
+        }
+        let minimum = fold::<S>(low, f32::min);
+        let range = fold::<S>(high, f32::max) - minimum;
+        let (scale, inverse) = if range > 0.0 {
+            (range / 255.0, 255.0 / range)
+        } else {
+            (0.0, 0.0)
+        };
+        for i in (0..x.len()).step_by(LANES) {
+            let block = S::sub(S::load(x.as_ptr().add(i)), S::splat(minimum));
+            let block = S::min(S::mul(block, S::splat(inverse)), S::splat(255.0));
+            S::store_bytes(values.as_mut_ptr().add(i), block);
+        }
+        [scale, minimum]
+    }
+}
+
+/// Multiplies all quantised rows with blocks of columns.
+///
+/// # Safety
+/// `out` points to the first of `rows` rows of `n` elements, in which nobody else reads or writes the columns of `blocks`.
+pub struct Multiply<'a> {
+    /// The left side.
+    pub rows: &'a QuantizedRows,
+    /// The right side.
+    pub weights: Weights<'a>,
+    /// Which blocks of sixteen columns.
+    pub blocks: std::ops::Range<usize>,
+    /// Whether the Gaussian error linear unit follows.
+    pub gelu: bool,
+    /// `[rows, n]`.
+    pub out: *mut f32,
+}
+
+impl Task for Multiply<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let mut block = self.blocks.start;
+        while block < self.blocks.end {
+            // SAFETY: blocks and rows are within the weights and the output.
+            unsafe {
+                if S::TILE_BLOCKS == 4 && self.blocks.end - block >= 4 {
+                    self.column_of_tiles::<S, 4>(block);
+                    block += 4;
+                } else {
+                    self.column_of_tiles::<S, 1>(block);
+                    block += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Multiply<'_> {
+    #[inline(always)]
+    unsafe fn column_of_tiles<S: Simd, const BLOCKS: usize>(&self, block: usize) {
+        let rows = self.rows.ranges.len();
+        let mut row = 0;
+        while row < rows {
+            let left = rows - row;
+            // Seven rows are better cut 4 + 3 than 6 + 1: the weights are loaded for few rows as for many.
+            let height = if left > S::TILE_ROWS && left < 2 * S::TILE_ROWS {
+                left.div_ceil(2)
+            } else {
+                left.min(S::TILE_ROWS)
+            };
+            // SAFETY: row + height <= rows.
+            unsafe {
+                match height {
+                    1 => self.tile::<S, 1, BLOCKS>(row, block),
+                    2 => self.tile::<S, 2, BLOCKS>(row, block),
+                    3 if S::TILE_ROWS > 2 => self.tile::<S, 3, BLOCKS>(row, block),
+                    4 if S::TILE_ROWS > 2 => self.tile::<S, 4, BLOCKS>(row, block),
+                    5 if S::TILE_ROWS > 4 => self.tile::<S, 5, BLOCKS>(row, block),
+                    _ if S::TILE_ROWS > 4 => self.tile::<S, 6, BLOCKS>(row, block),
+                    _ => {}
+                }
+            }
+            row += height;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const ROWS: usize, const BLOCKS: usize>(&self, row: usize, block: usize) {
+        let Weights { k, n, .. } = self.weights;
+        // SAFETY: row + ROWS and block + BLOCKS are within bounds; is_consistent says that the lengths fit.
+        unsafe {
+            let mut sums = [[S::zero_sums(); BLOCKS]; ROWS];
+            let mut x = self.rows.values.as_ptr().add(row * k);
+            let mut w = self.weights.values.as_ptr().add(block * LANES * k);
+            for _ in 0..k / 4 {
+                let weights: [_; BLOCKS] = std::array::from_fn(|b| S::load_weights(w.add(b * LANES * k)));
+                for r in 0..ROWS {
+                    for b in 0..BLOCKS {
+                        sums[r][b] = S::dot(sums[r][b], x.add(r * k), weights[b]);
+                    }
+                }
+                x = x.add(4);
+                w = w.add(4 * LANES);
+            }
+            let outliers = self.weights.outliers.len();
+            for b in 0..BLOCKS {
+                let column = (block + b) * LANES;
+                let columns = self.weights.columns.as_ptr().add(column);
+                let (scale, sum, bias) = (
+                    S::load(columns),
+                    S::load(columns.add(n)),
+                    S::load(columns.add(2 * n)),
+                );
+                for r in 0..ROWS {
+                    let [row_scale, minimum] = self.rows.ranges[row + r];
+                    let mut y = S::mul_add(sum, S::splat(minimum), bias);
+                    for o in 0..outliers {
+                        let x = *self.rows.outliers.as_ptr().add((row + r) * outliers + o);
+                        let w = S::load(self.weights.outlier_weights.as_ptr().add(o * n + column));
+                        y = S::mul_add(S::splat(x), w, y);
+                    }
+                    let product = S::mul(S::sums_to_floats(sums[r][b]), scale);
+                    y = S::mul_add(product, S::splat(row_scale), y);
+                    if self.gelu {
+                        y = gelu::<S>(y);
+                    }
+                    S::store(self.out.add((row + r) * n + column), y);
+                }
+            }
+        }
+    }
+}
