@@ -102,15 +102,20 @@ test('an addon that is no library', () => {
   expect(cause).toBeTruthy();
 });
 
-test('a platform that no package exists for', () => {
+test.each([
+  ['an Intel Mac', 'darwin', 'x64', 'darwin-x64'],
+  ['a processor that nothing is built for', process.platform, 'mips', 'mips'],
+])('a platform that no package exists for: %s', (_, os, arch, name) => {
   const { app } = install();
   const script = `
-    Object.defineProperty(process, 'arch', { value: 'mips' });
+    Object.defineProperty(process, 'platform', { value: ${JSON.stringify(os)} });
+    Object.defineProperty(process, 'arch', { value: ${JSON.stringify(arch)} });
     const { Embedder } = require('sentence-embedder');
-    Embedder.load().catch((e) => console.log(e.message));`;
+    Embedder.load().catch((e) => console.log(e.code, e.message));`;
   const { stdout } = runScript(script, { cwd: app });
-  expect(stdout).toContain('There is no prebuilt addon for');
-  expect(stdout).toContain('mips');
+  expect(stdout).toContain('ERR_EMBED_RUNTIME_NOT_FOUND');
+  expect(stdout).toMatch(new RegExp(`There is no prebuilt addon for \\S*${name}\\S*, only for linux-x64-gnu`));
+  expect(stdout).toContain('set ORT_DYLIB_PATH to the absolute path of an ONNX Runtime library');
 });
 
 test('importing the package never fails', () => {

@@ -18,13 +18,12 @@ const QUERIES = [
 const SHOWN = 3;
 
 const { values } = parseArgs({ options: { model: { type: 'string' }, query: { type: 'string', multiple: true } } });
-const model = values.model ? await folderOrId(values.model) : await fetchModel('all-MiniLM-L6-v2');
 /** @type {{ language: string, text: string }[]} */
 const passages = JSON.parse(await readFile(new URL('./passages.json', import.meta.url), 'utf8'));
 
 const before = process.memoryUsage().rss;
 let start = performance.now();
-const embedder = await Embedder.load({ model });
+const embedder = await (values.model ? Embedder.load({ model: await folderOrId(values.model) }) : loadDefault());
 const loadTime = performance.now() - start;
 
 start = performance.now();
@@ -91,6 +90,22 @@ function cosine(a, b) {
   const dot = (/** @type {Float32Array} */ x, /** @type {Float32Array} */ y) =>
     x.reduce((sum, value, i) => sum + value * /** @type {number} */ (y[i]), 0);
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+
+/** The default model where it is in the cache; else a small one, since 1.1 GB are too much for a first look. */
+async function loadDefault() {
+  try {
+    return await Embedder.load({ offline: true });
+  } catch (error) {
+    if (/** @type {{ code?: string }} */ (error).code !== 'ERR_EMBED_OFFLINE') throw error;
+  }
+  const model = await fetchModel('all-MiniLM-L6-v2');
+  console.log(
+    'Using the small all-MiniLM-L6-v2, since the default model is not in the cache and the demo does not ask the hub for ' +
+      'its 1.1 GB. To fetch it: npx sentence-embedder pull',
+  );
+  start = performance.now();
+  return Embedder.load({ model });
 }
 
 /**

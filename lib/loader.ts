@@ -71,7 +71,8 @@ function advice(platform: string, root: string, found: boolean): string {
   if (!PUBLISHED_PLATFORMS.includes(platform)) {
     return (
       `There is no prebuilt addon for ${platform}, only for ${PUBLISHED_PLATFORMS.join(', ')}. ` +
-      'Build it from a source checkout: see "Building" in README.md.'
+      'Build it from a source checkout, see "Building" in README.md, and set ORT_DYLIB_PATH to the absolute path of an ' +
+      'ONNX Runtime library for this platform.'
     );
   }
   const install = `npm install --include=optional ${NAME}-${platform}@${ownVersion(root)}`;

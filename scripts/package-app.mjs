@@ -1,8 +1,8 @@
-// Packages the example app as a person would ship it: node scripts/package-app.mjs --electron FOLDER [--out FOLDER]
-// Needs the packages that scripts/package.mjs made, and the folder of an unpacked Electron; nothing of it is downloaded.
+// Packages the example app as a person would ship it: node scripts/package-app.mjs [--electron FOLDER] [--out FOLDER]
+// Needs the packages that scripts/package.mjs made. With the folder of an unpacked Electron, none is downloaded.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -43,7 +43,7 @@ export function stageApp() {
 
 /**
  * Packages the staged app with asar, the native packages beside the archive and the model among the resources.
- * @param {{ electron: string, out: string }} options electron: the folder of an unpacked Electron
+ * @param {{ electron: string | undefined, out: string }} options electron: the folder of an unpacked Electron
  * @returns {Promise<string>} the app's folder
  */
 export async function packageApp({ electron, out }) {
@@ -62,21 +62,21 @@ export async function packageApp({ electron, out }) {
     asar: { unpackDir: '**/node_modules/{sentence-embedder-*,@lancedb/lancedb-*}' },
     ignore: [/^\/notes/, /\.md$/, /\.d\.[cm]?ts$/, /\.map$/],
     extraResource: [model],
-    electronVersion: readFileSync(join(electron, 'version'), 'utf8').trim().replace(/^v/, ''),
-    electronZipDir: zipped(electron),
+    ...(electron ? zipped(electron) : { electronVersion: readJson('node_modules/electron/package.json').version }),
   });
   return folder;
 }
 
 /**
- * The archive that the packager takes an Electron from, made of an unpacked one.
+ * The archive that the packager takes an Electron from, made of an unpacked one, and its version.
  * @param {string} electron
  */
 function zipped(electron) {
   const version = readFileSync(join(electron, 'version'), 'utf8').trim().replace(/^v/, '');
   const folder = join(CACHE, 'electron');
   const archive = join(folder, `electron-v${version}-${process.platform}-${process.arch}.zip`);
-  if (existsSync(archive)) return folder;
+  const found = { electronVersion: version, electronZipDir: folder };
+  if (existsSync(archive)) return found;
   mkdirSync(folder, { recursive: true });
   // Python, which the tests need anyhow, zips on every system and keeps what may be executed.
   const program = `
@@ -88,12 +88,11 @@ with zipfile.ZipFile(sys.argv[2], 'w', zipfile.ZIP_STORED) as archive:
             archive.write(path, os.path.relpath(path, sys.argv[1]))`;
   const python = process.platform === 'win32' ? 'python' : 'python3';
   execFileSync(python, ['-c', program, electron, archive], { stdio: 'inherit' });
-  return folder;
+  return found;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { values } = parseArgs({ options: { electron: { type: 'string' }, out: { type: 'string' } } });
-  if (!values.electron || readdirSync(values.electron).length === 0)
-    throw new Error('--electron takes the folder of an unpacked Electron');
-  console.log(await packageApp({ electron: resolve(values.electron), out: resolve(values.out ?? join(CACHE, 'app')) }));
+  const electron = values.electron && resolve(values.electron);
+  console.log(await packageApp({ electron, out: resolve(values.out ?? join(CACHE, 'app')) }));
 }

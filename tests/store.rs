@@ -17,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hub::{COMMIT, Fault, Hub, On};
+use sentence_embedder::config::EmbedderConfig;
 use sentence_embedder::error::{Error, ErrorKind, Result};
 use sentence_embedder::model::events::{Cancel, LoadEvent, Watch};
 use sentence_embedder::model::store::settings::{Patience, Settings};
@@ -627,6 +628,10 @@ fn the_inventory_lists_what_is_cached_and_removes_it() {
             .join(COMMIT),
     )
     .unwrap();
+    let config = EmbedderConfig {
+        cache_dir: Some(bench.cache.path().to_path_buf()),
+        ..EmbedderConfig::default()
+    };
     let models = inventory::list(bench.cache.path());
     assert_eq!(models.len(), 1, "{models:?}");
     assert_eq!(models[0].id, MODEL);
@@ -637,17 +642,14 @@ fn the_inventory_lists_what_is_cached_and_removes_it() {
         .map(|path| bench.hub.file(MODEL, path).bytes.len())
         .sum();
     assert_eq!(models[0].size, bytes as u64);
-    assert_eq!(
-        inventory::remove(bench.cache.path(), MODEL).unwrap(),
-        bytes as u64
-    );
+    assert_eq!(inventory::remove(&config, MODEL).unwrap(), bytes as u64);
     assert!(inventory::list(bench.cache.path()).is_empty());
     assert_eq!(
-        inventory::remove(bench.cache.path(), MODEL).unwrap_err().kind(),
+        inventory::remove(&config, MODEL).unwrap_err().kind(),
         ErrorKind::ModelNotFound
     );
     assert_eq!(
-        inventory::remove(bench.cache.path(), "../x").unwrap_err().kind(),
+        inventory::remove(&config, "../x").unwrap_err().kind(),
         ErrorKind::InvalidArgument
     );
     bench.assert_whole(&bench.fetch().unwrap());

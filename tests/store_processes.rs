@@ -8,74 +8,28 @@
 )]
 
 mod hub;
+mod processes;
 
-use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
 use hub::{Fault, Hub, On};
-use sentence_embedder::config::EmbedderConfig;
-use sentence_embedder::model::events::Watch;
-use sentence_embedder::model::store;
+use processes::{MODEL, told};
 
-const MODEL: &str = "tiny/bert";
 const ONNX: &str = "onnx/model.onnx";
 
-/// Not a test of its own: what the processes do that the tests below start.
-#[test]
-fn child() {
-    let Ok(cache) = env::var("STORE_CHILD_CACHE") else {
-        return;
-    };
-    #[cfg(unix)]
-    if let Ok(limit) = env::var("STORE_CHILD_FILE_LIMIT") {
-        limit_files(limit.parse().unwrap());
-    }
-    let config = EmbedderConfig {
-        model: MODEL.to_owned(),
-        cache_dir: Some(cache.into()),
-        ..EmbedderConfig::default()
-    };
-    match store::resolve(&config, &Watch::unwatched()) {
-        Ok(_) => println!("fetched"),
-        Err(error) => println!("{} {error}", error.code()),
-    }
-}
-
-/// A write beyond `bytes` fails, as on a full disk.
-#[cfg(unix)]
-fn limit_files(bytes: u64) {
-    let limit = libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
-    };
-    // SAFETY: both calls take plain values, and this process has nothing else to do.
-    unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
-    }
-}
-
 fn start(hub: &Hub, cache: &Path, limit: Option<u64>) -> Child {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command
-        .args(["--exact", "child", "--nocapture"])
-        .env("STORE_CHILD_CACHE", cache)
-        .env("HF_ENDPOINT", &hub.url)
-        .env("NO_PROXY", "*")
-        .env_remove("HF_HUB_OFFLINE")
-        .stdout(Stdio::piped());
-    if let Some(limit) = limit {
-        command.env("STORE_CHILD_FILE_LIMIT", limit.to_string());
-    }
-    command.spawn().unwrap()
-}
-
-fn told(child: Child) -> String {
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    let limit = limit.map(|bytes| bytes.to_string());
+    let mut variables = vec![("HF_ENDPOINT", hub.url.as_str())];
+    variables.extend(
+        limit
+            .iter()
+            .map(|bytes| ("STORE_CHILD_FILE_LIMIT", bytes.as_str())),
+    );
+    processes::start(cache, &variables)
 }
 
 /// Every blob has the name that its bytes deserve.

@@ -37,8 +37,7 @@ fn python() -> PathBuf {
             .is_ok_and(|status| status.success())
     };
     candidates.into_iter().find(has_package).expect(
-        "This test runs the Python package huggingface_hub, which no Python here has. Install it with: \
-         python3 -m venv .cache/venv && .cache/venv/bin/pip install --only-binary :all: huggingface_hub==2.4.0",
+        "This test runs the Python package huggingface_hub, which no Python here has. Install it with: npm run fetch",
     )
 }
 

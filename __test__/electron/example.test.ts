@@ -13,6 +13,12 @@ const parent = temporaryFolder();
 const NOBODY = 65534;
 const root = process.platform === 'linux' && process.getuid?.() === 0;
 
+/** Where a packaged app has its program and its resources. */
+const [EXECUTABLE, RESOURCES] = {
+  darwin: ['find-by-meaning.app/Contents/MacOS/find-by-meaning', 'find-by-meaning.app/Contents/Resources'] as const,
+  win32: ['find-by-meaning.exe', 'resources'] as const,
+}[process.platform as string] ?? ['find-by-meaning', 'resources'];
+
 interface Seen {
   reach: { require: string; process: string; engine: string[] };
   sandboxed?: boolean;
@@ -44,20 +50,23 @@ let folder = '';
 
 beforeAll(() => {
   const out = join(parent, 'Meine Programme', 'Größe 検索');
-  const args = [join(ROOT, 'scripts', 'package-app.mjs'), '--electron', dirname(binary), '--out', out];
+  // On macOS an Electron is a bundle with links, which only its own archive keeps: the packager fetches that.
+  const electron = process.platform === 'darwin' ? [] : ['--electron', dirname(binary)];
+  const args = [join(ROOT, 'scripts', 'package-app.mjs'), ...electron, '--out', out];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   expect({ status, output: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, output: '' });
   folder = join(out, readdirSync(out)[0] ?? '');
 }, 300_000);
 
 test('the archive holds the code; the addon, the library and the model are beside it', () => {
-  const unpacked = join(folder, 'resources', 'app.asar.unpacked', 'node_modules');
+  const resources = join(folder, RESOURCES);
+  const unpacked = join(resources, 'app.asar.unpacked', 'node_modules');
   const [native = ''] = readdirSync(unpacked).filter((name) => name.startsWith('sentence-embedder-'));
   const files = readdirSync(join(unpacked, native));
   expect(files).toEqual(expect.arrayContaining(['package.json', expect.stringMatching(/\.node$/)]));
   expect(files.some((name) => name.includes('onnxruntime.'))).toBe(true);
-  expect(existsSync(join(folder, 'resources', 'model', 'onnx', 'model.onnx'))).toBe(true);
-  expect(existsSync(join(folder, 'resources', 'app.asar'))).toBe(true);
+  expect(existsSync(join(resources, 'model', 'onnx', 'model.onnx'))).toBe(true);
+  expect(existsSync(join(resources, 'app.asar'))).toBe(true);
 });
 
 test('it indexes, pauses, stops and finds by meaning, and its window never stalls', () => {
@@ -67,7 +76,7 @@ test('it indexes, pauses, stops and finds by meaning, and its window never stall
   cpSync(join(ROOT, 'examples', 'electron-search', 'notes'), notes, { recursive: true });
   const shot = join(home, 'window.png');
   const config = {
-    executable: join(folder, 'find-by-meaning'),
+    executable: join(folder, EXECUTABLE),
     flags: FLAGS.filter((flag) => flag !== '--no-sandbox'),
     sandbox: root, // an ordinary user has one; on machines of others it may be forbidden
     many: manyTexts(),
@@ -75,9 +84,14 @@ test('it indexes, pauses, stops and finds by meaning, and its window never stall
     home,
     screenshot: shot,
   };
-  let command = [process.execPath, join(__dirname, 'app', 'drive.mjs'), JSON.stringify(config)];
+  // A copy of its own: the checkout may lie where an ordinary user cannot read.
+  const driver = join(parent, 'driver');
+  const playwright = join('node_modules', 'playwright-core');
+  cpSync(join(__dirname, 'app', 'drive.mjs'), join(driver, 'drive.mjs'));
+  cpSync(join(ROOT, playwright), join(driver, playwright), { recursive: true });
+  let command = [process.execPath, join(driver, 'drive.mjs'), JSON.stringify(config)];
   if (root) {
-    for (const path of [home]) execFileSync('chown', ['-R', `${String(NOBODY)}:${String(NOBODY)}`, path]);
+    execFileSync('chown', ['-R', `${String(NOBODY)}:${String(NOBODY)}`, home]);
     execFileSync('chmod', ['-R', 'a-w,a+rX', join(parent, 'Meine Programme')]);
     chmodSync(parent, 0o755);
     const user = ['setpriv', `--reuid=${String(NOBODY)}`, `--regid=${String(NOBODY)}`, '--clear-groups'];
@@ -85,7 +99,7 @@ test('it indexes, pauses, stops and finds by meaning, and its window never stall
   }
   const [program = '', ...args] = command;
   const env = { ...process.env, HOME: home, ELECTRON_BINARY: undefined, XDG_RUNTIME_DIR: undefined };
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env, timeout: 240_000 });
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', cwd: home, env, timeout: 240_000 });
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
   expect(stderr).not.toMatch(CRASH);
 

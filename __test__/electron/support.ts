@@ -2,8 +2,10 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { ROOT } from '../support/processes';
 
 export interface Ending {
   code: number | null;
@@ -12,14 +14,16 @@ export interface Ending {
   stderr: string;
 }
 
-/** The path of the Electron to test in. */
+/** The path of the Electron to test in: the one that is named, else the one that its own package downloaded. */
 export function electronBinary(): string {
-  const path = process.env['ELECTRON_BINARY'];
-  if (path && existsSync(path)) return path;
+  const { ELECTRON_BINARY: named } = process.env;
+  if (named && existsSync(named)) return named;
+  const own = join(ROOT, 'node_modules', 'electron');
+  const installed = join(own, 'path.txt');
+  if (!named && existsSync(installed)) return join(own, 'dist', readFileSync(installed, 'utf8'));
   throw new Error(
-    `Expected the path of an Electron in the environment variable ELECTRON_BINARY but found ${path ?? 'nothing'}. ` +
-      'Get one in an empty folder with "npm install electron && npx electron --version": it is then ' +
-      'node_modules/electron/dist/electron (electron.exe on Windows, Electron.app/Contents/MacOS/Electron on macOS).',
+    `Expected the path of an Electron in the environment variable ELECTRON_BINARY but found ${named ?? 'nothing'}. ` +
+      'Without the variable, the Electron is taken that "npx install-electron" downloads.',
   );
 }
 
@@ -33,11 +37,16 @@ export function useDisplay(): void {
     if (process.platform !== 'linux' || process.env['DISPLAY']) return;
     const args = ['-displayfd', '3', '-ac', '-nolisten', 'tcp', '-screen', '0', '1280x1024x24'];
     server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
-    const [number] = (await Promise.race([
-      once(server.stdio[3] as Readable, 'data'),
-      once(server, 'exit'),
-    ])) as unknown[];
-    process.env['DISPLAY'] = `:${String(number).trim()}`;
+    const ended = once(server, 'exit').catch(() => undefined); // rejects where there is no such program
+    const started = once(server.stdio[3] as Readable, 'data') as Promise<[Buffer]>;
+    const number = await Promise.race([started, ended.then(() => undefined)]);
+    if (!number) {
+      throw new Error(
+        'Electron needs a display: none is named by DISPLAY, and Xvfb, which makes one, did not start. ' +
+          'Install it: apt-get install xvfb',
+      );
+    }
+    process.env['DISPLAY'] = `:${String(number[0]).trim()}`;
   });
   afterAll(() => {
     if (!server) return;

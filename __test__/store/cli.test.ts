@@ -1,6 +1,6 @@
 // The command line as a user meets it: a process of its own, against a hub in this one.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Embedder } from 'sentence-embedder';
@@ -44,6 +44,33 @@ test('pull, models, rm', async () => {
   const removed = await cli(cache, 'rm', MODEL);
   expect(removed.stdout).toContain('Removed tiny/bert');
   expect((await cli(cache, 'rm', MODEL)).stderr).toContain('ERR_EMBED_MODEL_NOT_FOUND');
+});
+
+test('pull --precision int8 prepares the model in the cache, and rm removes that too', async () => {
+  const cache = fresh();
+  const copies = (): string[] =>
+    readdirSync(join(cache, 'prepared'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  const pulled = await cli(cache, 'pull', MODEL, '--precision', 'int8', '--cache-dir', cache);
+  expect(pulled).toMatchObject({ status: 0, stderr: expect.stringContaining(`Preparing ${MODEL}`) as string });
+  expect(copies()).toHaveLength(1);
+  // A copy of another model stays.
+  const other = await Embedder.load({ model: modelFolder('xlmr'), cacheDir: cache });
+  await other.close();
+  expect(copies()).toHaveLength(2);
+
+  expect(await cli(cache, 'rm', MODEL, '--cache-dir', cache)).toMatchObject({ status: 0 });
+  expect(copies()).toHaveLength(1);
+});
+
+test('pull --precision int8 --out makes a folder with 8-bit weights', async () => {
+  const folder = join(fresh(), 'bundle');
+  const pulled = await cli(fresh(), 'pull', MODEL, '--precision', 'int8', '--out', folder);
+  expect(pulled).toMatchObject({ status: 0, stdout: expect.stringContaining(`${MODEL} at `) as string });
+  const embedder = await Embedder.load({ model: folder, verify: true, cacheDir: fresh() });
+  expect(embedder.info.precision).toBe('int8');
+  await embedder.close();
 });
 
 test('pull --out makes a folder that loads and can be verified', async () => {

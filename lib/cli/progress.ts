@@ -47,6 +47,7 @@ export function progressOn(out: NodeJS.WriteStream): { show: (event: LoadEvent) 
       }
     } else {
       end();
+      if (event.type === 'preparing') out.write(`Preparing ${event.model} …\n`);
     }
   };
   return { show, end };

@@ -11,7 +11,7 @@ export const pull: Command = {
   summary: 'fetches a model of the hub into the cache',
   details: [
     'MODEL              the id of a model on the hub; default: the default model',
-    '--precision P      fp32 or int8: fetches what that precision needs',
+    '--precision int8   also makes the 8-bit copy: in the cache, or in the folder that --out names; default: fp32',
     '--out FOLDER       also copies the model into a plain folder, with a manifest of hashes, for bundling with an app',
     ...STORE_DETAILS,
   ],
@@ -20,6 +20,13 @@ export const pull: Command = {
   async run(input) {
     const options = storeOptions(input);
     const pulled = await withProgress(options, (show) => nativeAddon().pullModel(options, show));
+    const { out, ...request } = options;
+    if (request.precision === 'int8' && out === undefined) {
+      // A load makes the copy, so that the user's first one need not.
+      const load = { ...request, offline: true };
+      const embedder = await withProgress(load, (show) => nativeAddon().NativeEmbedder.load(load, show));
+      await embedder.close();
+    }
     say(`${pulled.model} at ${pulled.revision}: ${count(pulled.files, 'file')}, ${bytes(pulled.bytes)}`);
     say(pulled.path);
   },

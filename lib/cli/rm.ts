@@ -8,7 +8,7 @@ import { bytes } from './format.js';
 export const rm: Command = {
   name: 'rm',
   usage: 'MODEL... [--cache-dir FOLDER]',
-  summary: 'removes models from the cache, all revisions of them',
+  summary: 'removes models from the cache, all revisions and prepared copies of them',
   details: [
     'MODEL              the id of a model, as `models` lists it',
     '--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub',

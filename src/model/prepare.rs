@@ -241,6 +241,29 @@ impl Cache {
         remove(&copy.folder);
     }
 
+    /// Removes the copies of every model below `folder` and says how many bytes that freed.
+    pub fn remove_copies_of(&self, folder: &Path) -> u64 {
+        let Ok(folder) = fs::canonicalize(folder) else {
+            return 0;
+        };
+        let mut freed = 0;
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let manifest = fs::read(entry.path().join(MANIFEST_FILE))
+                .ok()
+                .and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+            if let Some(Manifest { recipe, files }) = manifest
+                && recipe
+                    .sources
+                    .iter()
+                    .any(|source| source.path.starts_with(&folder))
+            {
+                freed += files.iter().map(|file| file.size).sum::<u64>();
+                remove(&entry.path());
+            }
+        }
+        freed
+    }
+
     /// Removes copies of the same source that nothing makes any more, and all but the last used few.
     fn prune(&self, key: &str, recipe: &Recipe) {
         let mut others: Vec<(SystemTime, PathBuf, Option<Recipe>)> = fs::read_dir(&self.root)

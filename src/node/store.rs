@@ -12,7 +12,7 @@ use super::arguments::{self, PullOptions};
 use super::embedder::{aborted, event_sink, guarded, refused, to_js};
 use super::job::{Promised, job};
 use super::{errors, teardown};
-use crate::config::EmbedderConfig;
+use crate::config::{EmbedderConfig, Precision};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, Watch};
 use crate::model::store::settings::Settings;
@@ -77,7 +77,7 @@ fn prepare(options: &PullOptions, watch: &Watch) -> Result<Value> {
         "precision": manifest.precision,
         "path": out,
         "files": manifest.files.len(),
-        "bytes": manifest.files.values().map(|file| file.size).sum::<u64>() as f64,
+        "bytes": manifest.size() as f64,
     }))
 }
 
@@ -101,16 +101,23 @@ fn pull(options: &PullOptions, watch: &Watch) -> Result<Value> {
         refresh: true,
     };
     let model = Store::new(Settings::of(config)?).resolve(&request, watch)?;
-    if let Some(out) = &options.out {
-        manifest::export(&model, out, watch.cancel())?;
-    }
     let size = |file: &String| model.folder.join(file).metadata().map_or(0, |found| found.len());
+    let (files, bytes) = match &options.out {
+        Some(out) => {
+            let written = match config.precision {
+                Some(Precision::Int8) => export(config, out, watch)?,
+                Some(Precision::Fp32) | None => manifest::export(&model, out, watch.cancel())?,
+            };
+            (written.files.len(), written.size())
+        }
+        None => (model.files.len(), model.files.iter().map(size).sum()),
+    };
     Ok(json!({
         "model": model.id,
         "revision": model.revision,
         "path": options.out.as_ref().unwrap_or(&model.folder),
-        "files": model.files.len(),
-        "bytes": model.files.iter().map(size).sum::<u64>() as f64,
+        "files": files,
+        "bytes": bytes as f64,
         "fromCache": model.from_cache,
     }))
 }
@@ -118,8 +125,8 @@ fn pull(options: &PullOptions, watch: &Watch) -> Result<Value> {
 /// The models in the cache.
 #[napi(ts_return_type = "CachedModel[]")]
 pub fn cached_models(env: Env, cache_dir: Option<String>) -> napi::Result<Unknown<'static>> {
-    let cache = cache(env, cache_dir)?;
-    let models: Vec<_> = inventory::list(&cache)
+    let settings = Settings::of(&config(cache_dir)).map_err(|error| errors::to_js(env, &error))?;
+    let models: Vec<_> = inventory::list(&settings.cache)
         .into_iter()
         .map(|model| {
             json!({
@@ -134,19 +141,16 @@ pub fn cached_models(env: Env, cache_dir: Option<String>) -> napi::Result<Unknow
     to_js(env, &json!(models))
 }
 
-/// Deletes a model from the cache and answers how many bytes that freed.
+/// Deletes a model and its prepared copies from the cache and answers how many bytes that freed.
 #[napi]
 pub fn remove_model(env: Env, model: String, cache_dir: Option<String>) -> napi::Result<f64> {
-    let cache = cache(env, cache_dir)?;
-    let freed = inventory::remove(&cache, &model).map_err(|error| errors::to_js(env, &error))?;
+    let freed = inventory::remove(&config(cache_dir), &model).map_err(|error| errors::to_js(env, &error))?;
     Ok(freed as f64)
 }
 
-fn cache(env: Env, cache_dir: Option<String>) -> napi::Result<PathBuf> {
-    let config = EmbedderConfig {
+fn config(cache_dir: Option<String>) -> EmbedderConfig {
+    EmbedderConfig {
         cache_dir: cache_dir.map(PathBuf::from),
         ..EmbedderConfig::default()
-    };
-    let settings = Settings::of(&config).map_err(|error| errors::to_js(env, &error))?;
-    Ok(settings.cache)
+    }
 }

@@ -106,12 +106,15 @@ struct State {
     false_commit: Option<String>,
     /// Instead of the size, in the listing.
     false_size: Option<u64>,
+    /// Where large files are redirected to.
+    content: String,
 }
 
 /// A running hub.
 pub struct Hub {
     pub url: String,
-    content: String,
+    pub port: u16,
+    pub content_port: u16,
     state: Arc<Mutex<State>>,
 }
 
@@ -121,18 +124,20 @@ impl Hub {
         let (hub, content) = (listen(), listen());
         let served = Self {
             url: format!("http://127.0.0.1:{}", port(&hub)),
-            // By another name, so that it is another host.
-            content: format!("http://localhost:{}", port(&content)),
+            port: port(&hub),
+            content_port: port(&content),
             state: Arc::default(),
         };
+        // By another name, so that it is another host.
+        served.set_content(&format!("http://localhost:{}", served.content_port));
         for (listener, at_content) in [(hub, false), (content, true)] {
-            let (state, content) = (Arc::clone(&served.state), served.content.clone());
+            let state = Arc::clone(&served.state);
             thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
-                    let (state, content) = (Arc::clone(&state), content.clone());
+                    let state = Arc::clone(&state);
                     thread::spawn(move || {
                         // A client that went away is its own business.
-                        let _ = serve(stream, at_content, &content, &state);
+                        let _ = serve(stream, at_content, &state);
                     });
                 }
             });
@@ -208,6 +213,11 @@ impl Hub {
 
     pub fn set_false_commit(&self, commit: Option<&str>) {
         self.lock().false_commit = commit.map(str::to_owned);
+    }
+
+    /// The address of the content host as the hub tells it: where something stands before it, the address of that.
+    pub fn set_content(&self, url: &str) {
+        self.lock().content = url.to_owned();
     }
 
     pub fn set_false_size(&self, size: Option<u64>) {
@@ -309,12 +319,7 @@ impl Answer {
     }
 }
 
-fn serve(
-    mut stream: TcpStream,
-    at_content: bool,
-    content: &str,
-    state: &Mutex<State>,
-) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, at_content: bool, state: &Mutex<State>) -> std::io::Result<()> {
     let Some(request) = read_request(&stream)? else {
         return Ok(());
     };
@@ -330,7 +335,7 @@ fn serve(
         let answer = if at_content {
             from_content(&state, &request)
         } else {
-            from_hub(&state, &request, content)
+            from_hub(&state, &request)
         };
         let fault = answer.on.and_then(|on| {
             let applies = |wanted: &On| match (wanted, on) {
@@ -475,7 +480,7 @@ fn from_content(state: &State, request: &Request) -> Answer {
     answer
 }
 
-fn from_hub(state: &State, request: &Request, content: &str) -> Answer {
+fn from_hub(state: &State, request: &Request) -> Answer {
     let authorized = match &state.token {
         Some(token) => request.headers.get("authorization") == Some(&format!("Bearer {token}")),
         None => true,
@@ -504,7 +509,11 @@ fn from_hub(state: &State, request: &Request, content: &str) -> Answer {
         Some(stored) if stored.large => Answer::new(302)
             .with(
                 "Location",
-                format!("{content}/large/{}?signature=secret-signature", stored.etag()),
+                format!(
+                    "{}/large/{}?signature=secret-signature",
+                    state.content,
+                    stored.etag()
+                ),
             )
             .with("ETag", "\"of-the-pointer\"")
             .with("X-Linked-Etag", format!("\"{}\"", stored.etag()))

@@ -232,8 +232,19 @@ impl Client {
             | ureq::Error::InvalidProxyUrl => {
                 Failure::lasting(format!("{} cannot be asked for {what}", host(place)))
             }
+            // So rustls reports a certificate that it does not believe.
+            ureq::Error::Io(broken) if broken.kind() == io::ErrorKind::InvalidData => {
+                Failure::lasting(format!(
+                    "{} cannot be asked for {what}: no encrypted connection that can be trusted",
+                    host(place)
+                ))
+            }
             ureq::Error::Timeout(_) => Failure::passing(format!(
                 "{} did not answer in time when asked for {what}",
+                host(place)
+            )),
+            ureq::Error::ConnectProxyFailed(_) => Failure::passing(format!(
+                "The proxy does not connect to {} for {what}",
                 host(place)
             )),
             _ => Failure::passing(format!("{} cannot be reached for {what}", host(place))),

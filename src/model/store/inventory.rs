@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cache::{Repository, is_commit, is_id};
+use super::settings::Settings;
+use crate::config::EmbedderConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::model::prepare;
 
 /// One model of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,25 +40,30 @@ pub fn list(cache: &Path) -> Vec<CachedModel> {
     models
 }
 
-/// Deletes the model `id` from `cache` and says how many bytes that freed.
+/// Deletes the model `id` from the cache of `config`, with the copies that were prepared of it, and says how many bytes
+/// that freed.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] when `id` is none, [`ErrorKind::ModelNotFound`] when the cache does not have it or
-/// it cannot be deleted.
-pub fn remove(cache: &Path, id: &str) -> Result<u64> {
+/// it cannot be deleted; else as [`Settings::of`].
+pub fn remove(config: &EmbedderConfig, id: &str) -> Result<u64> {
+    let cache = Settings::of(config)?.cache;
     if !is_id(id) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             format!("Expected an id like owner/name for the model but received {id:?}"),
         ));
     }
-    let repository = Repository::new(cache, id);
+    let repository = Repository::new(&cache, id);
     let (model, _) = describe(id.to_owned(), repository.root().to_path_buf());
+    // First, as they are known by the files that they were made of.
+    let copies =
+        prepare::Cache::of(config).map_or(0, |prepared| prepared.remove_copies_of(repository.root()));
     fs::remove_dir_all(repository.root()).context(ErrorKind::ModelNotFound, || {
         format!("{id} cannot be removed from {}", cache.display())
     })?;
     let _ = fs::remove_dir_all(repository.locks());
-    Ok(model.size)
+    Ok(model.size + copies)
 }
 
 /// The model, and whether this library could have a use for it.

@@ -92,6 +92,12 @@ pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<M
 }
 
 impl Manifest {
+    /// Bytes in all files.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.files.values().map(|file| file.size).sum()
+    }
+
     /// Writes this manifest into `folder`.
     ///
     /// # Errors
