@@ -14,3 +14,4 @@ pub mod patterns;
 pub mod prepare;
 pub mod quantize;
 pub mod store;
+mod tensors;

@@ -1,5 +1,6 @@
 //! The core's public face: load a model once, then embed, count, look at figures, close.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -77,7 +78,11 @@ impl Embedder {
             tokenizer,
             dimension,
             precision,
-        } = loading::load(&spec, config, watch)?;
+        } = catch_unwind(AssertUnwindSafe(|| loading::load(&spec, config, watch))).unwrap_or_else(|_| {
+            // ort and tokenizers take some of what files say for granted.
+            let sentence = format!("The code that reads {} panicked", spec.folder.display());
+            Err(Error::new(ErrorKind::ModelInvalid, sentence))
+        })?;
         let readout = sessions.wide.readout();
         let info = ModelInfo {
             fingerprint: fingerprint(&spec, readout.name(), precision)?,
