@@ -5,8 +5,9 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Embeddings, Progress, Purpose, Settle};
+use super::faults::{self, Point};
 use super::loading::{self, Loaded};
-use super::scheduler::{Scheduler, closed};
+use super::scheduler::Scheduler;
 use super::session::Readout;
 use super::stats::Stats;
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
@@ -78,7 +79,11 @@ impl Embedder {
             tokenizer,
             dimension,
             precision,
-        } = catch_unwind(AssertUnwindSafe(|| loading::load(&spec, config, watch))).unwrap_or_else(|_| {
+        } = catch_unwind(AssertUnwindSafe(|| {
+            faults::pass(Point::Load)?;
+            loading::load(&spec, config, watch)
+        }))
+        .unwrap_or_else(|_| {
             // ort and tokenizers take some of what files say for granted.
             let sentence = format!("The code that reads {} panicked", spec.folder.display());
             Err(Error::new(ErrorKind::ModelInvalid, sentence))
@@ -183,11 +188,7 @@ impl Embedder {
                 dimension: self.info.dimension,
                 ..Embeddings::default()
             };
-            settle(if self.scheduler.is_closed() {
-                Err(closed())
-            } else {
-                Ok(nothing)
-            });
+            settle(self.scheduler.refusal().map_or(Ok(nothing), Err));
             None
         } else {
             match Call::new(
