@@ -466,6 +466,7 @@ mod tests {
                 Step::Cancel(which) => {
                     if let Some((call, _)) = self.calls.get(which % self.calls.len().max(1)) {
                         call.reject(Error::new(ErrorKind::Aborted, "cancelled"));
+                        self.wake();
                     }
                 }
                 Step::Look(which) => {

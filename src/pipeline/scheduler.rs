@@ -208,6 +208,9 @@ impl Shared {
             // A worker looks again at what is settled after it has told what it runs, so one of the two sees it.
             let state = self.lock();
             state.running.iter().flatten().for_each(Running::stop_if_unwanted);
+            drop(state);
+            // Who may take what depends on what waits: what is left may now be for a worker that sleeps.
+            self.work.notify_all();
         }
     }
 
