@@ -47,16 +47,19 @@ async function soak() {
   let settled;
   const started = Date.now();
   while (done < total && Date.now() < deadline) {
-    const texts = Array.from({ length: Math.min(1 + whole(random, 256), total - done) }, () => mixedText(random, earlier));
+    const texts = Array.from({ length: Math.min(1 + whole(random, 256), total - done) }, () =>
+      mixedText(random, earlier),
+    );
     const query = embedder.embedOne(texts[0]?.slice(0, 80) ?? '');
     const vectors = await embedder.embedBatch(texts);
-    if (!isUnit(await query)) failures.push(`query ${queries} is not of unit length`);
+    if (!isUnit(await query)) failures.push(`query ${String(queries)} is not of unit length`);
     queries += 1;
-    if (vectors.length !== texts.length) failures.push(`${vectors.length} vectors for ${texts.length} texts`);
+    if (vectors.length !== texts.length)
+      failures.push(`${String(vectors.length)} vectors for ${String(texts.length)} texts`);
     for (const [index, vector] of vectors.entries()) {
       const text = texts[index] ?? '';
       characters += text.length;
-      if (!isUnit(vector)) failures.push(`text ${done + index} has no vector of unit length`);
+      if (!isUnit(vector)) failures.push(`text ${String(done + index)} has no vector of unit length`);
       const place = sample.length < SAMPLE ? sample.length : whole(random, done + index + 1);
       if (place < SAMPLE) sample[place] = { text, vector: vector.slice() };
       if (earlier.length < 100) earlier.push(text);
@@ -70,11 +73,12 @@ async function soak() {
   for (const { text, vector } of sample) {
     const alone = distance(vector, await embedder.embedOne(text));
     worst = Math.max(worst, alone);
-    if (!(alone <= 1e-5)) failures.push(`a text of ${text.length} characters differs by ${alone} when alone`);
+    if (!(alone <= 1e-5))
+      failures.push(`a text of ${String(text.length)} characters differs by ${String(alone)} when alone`);
   }
   const stats = embedder.stats();
-  if (stats.failures > 0) failures.push(`${stats.failures} failures are counted`);
-  if (!settled) failures.push(`fewer than ${SETTLED} texts were embedded: memory was not compared`);
+  if (stats.failures > 0) failures.push(`${String(stats.failures)} failures are counted`);
+  if (!settled) failures.push(`fewer than ${String(SETTLED)} texts were embedded: memory was not compared`);
   else failures.push(...growth(settled, after));
   await embedder.close();
   console.log({ texts: done, characters, queries, seconds, sample: sample.length, worst, settled, after });
@@ -127,5 +131,5 @@ await soak();
 await again('cycles', Number(values.cycles), loadAndClose);
 await again('workers', Number(values.workers), comeAndGo);
 for (const failure of failures.slice(0, 20)) console.error(failure);
-console.log(failures.length === 0 ? 'No failures' : `${failures.length} failures`);
+console.log(failures.length === 0 ? 'No failures' : `${String(failures.length)} failures`);
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -183,6 +183,7 @@ fn a_real_model_that_is_cut() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/models/all-MiniLM-L6-v2");
     let whole = fs::read(model.join(ONNX)).expect("run `npm run fetch`, which brings the model");
     let parent = tempfile::tempdir().unwrap();
+    fs::create_dir(parent.path().join("onnx")).unwrap();
     for file in files(&model).iter().filter(|file| !file.ends_with("model.onnx")) {
         let to = parent.path().join(file);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
