@@ -440,7 +440,7 @@ impl HuggingFaceConfig {
             Some("roberta" | "xlm-roberta" | "camembert" | "mpnet" | "xlm-roberta-xl")
         );
         let taken = if from_pad {
-            self.pad_token_id.unwrap_or(1) + 1
+            self.pad_token_id.unwrap_or(1).saturating_add(1)
         } else {
             0
         };
@@ -551,16 +551,33 @@ fn find_onnx(folder: &Path, transformer: &Path, named: Option<&str>) -> Result<P
                 ),
             ));
         }
-        return existing(&[folder.join(named)], "ONNX model");
     }
-    let mut candidates = vec![folder.join("onnx/model.onnx"), folder.join("model.onnx")];
-    if transformer != folder {
+    let mut candidates = match named {
+        Some(named) => vec![folder.join(named)],
+        None => vec![folder.join("onnx/model.onnx"), folder.join("model.onnx")],
+    };
+    if named.is_none() && transformer != folder {
         candidates.extend([
             transformer.join("onnx/model.onnx"),
             transformer.join("model.onnx"),
         ]);
     }
-    existing(&candidates, "ONNX model")
+    let onnx_file = existing(&candidates, "ONNX model")?;
+    let beside = onnx_file.parent().map(fs::read_dir).and_then(io::Result::ok);
+    for entry in beside.into_iter().flatten().flatten() {
+        // The graph can name it as external data, and whoever opened it would wait, or read without end.
+        if fs::metadata(entry.path()).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(Error::new(
+                ErrorKind::ModelInvalid,
+                format!(
+                    "Expected files beside {} but {} is none",
+                    onnx_file.display(),
+                    entry.path().display()
+                ),
+            ));
+        }
+    }
+    Ok(onnx_file)
 }
 
 /// The first of `candidates` that is a file.
@@ -580,7 +597,14 @@ fn existing(candidates: &[PathBuf], what: &str) -> Result<PathBuf> {
 
 /// The parsed file, or `None` where there is none.
 fn optional_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>> {
-    let text = match fs::read(file) {
+    let text = match fs::metadata(file).and_then(|found| {
+        // Reading a pipe or a device would not end.
+        if found.is_file() {
+            fs::read(file)
+        } else {
+            Err(io::Error::other("it is not a file"))
+        }
+    }) {
         Ok(text) => text,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => {

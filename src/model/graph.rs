@@ -13,15 +13,28 @@ pub struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Indexes `graph`.
+    /// Indexes `graph`. A node that reads what itself or a later node makes, which no valid file has, is left out: so
+    /// every walk from a value to what it is made of comes to an end.
     #[must_use]
     pub fn new(graph: &'a GraphProto) -> Self {
-        let producers = graph
-            .node
-            .iter()
-            .flat_map(|node| node.output.iter().map(move |output| (output.as_str(), node)))
-            .filter(|(output, _)| !output.is_empty())
-            .collect();
+        let mut made_at: HashMap<&str, usize> = HashMap::new();
+        for (place, node) in graph.node.iter().enumerate() {
+            for output in &node.output {
+                made_at.entry(output).or_insert(place);
+            }
+        }
+        let is_in_order = |place: usize, node: &NodeProto| {
+            let mut reads = node.reads().into_iter();
+            reads.all(|value| made_at.get(value).is_none_or(|&made| made < place))
+        };
+        let mut producers = HashMap::new();
+        for (place, node) in graph.node.iter().enumerate() {
+            for output in node.output.iter().filter(|output| !output.is_empty()) {
+                if made_at.get(output.as_str()) == Some(&place) && is_in_order(place, node) {
+                    producers.insert(output.as_str(), node);
+                }
+            }
+        }
         let initializers = graph
             .initializer
             .iter()

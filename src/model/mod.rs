@@ -14,3 +14,4 @@ pub mod prepare;
 mod quantize;
 pub mod rewrite;
 pub mod store;
+mod tensors;

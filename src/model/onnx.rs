@@ -9,6 +9,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 use prost::Message;
 
+use super::tensors;
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// `TensorProto.DataType` values in use here.
@@ -302,7 +303,7 @@ impl Source {
     ///
     /// # Errors
     /// `ModelNotFound` when the file cannot be read, `ModelInvalid` when it is not ONNX or uses parts of the format that
-    /// are not supported here (functions, sparse tensors).
+    /// are not supported here (functions, sparse tensors), or a tensor's shape and bytes do not fit each other.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = map(path)?;
         let model = ModelProto::decode(bytes).context(ErrorKind::ModelInvalid, || {
@@ -324,11 +325,13 @@ impl Source {
             return Err(Error::new(ErrorKind::ModelInvalid, what));
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self {
+        let mut source = Self {
             model,
             folder,
             others: HashMap::new(),
-        })
+        };
+        tensors::check(&mut source)?;
+        Ok(source)
     }
 
     /// Names of the graph's outputs.
@@ -430,6 +433,13 @@ pub fn floats_of(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> + '_ {
 
 fn map(path: &Path) -> Result<Bytes> {
     let not_found = || format!("Cannot read {}", path.display());
+    // Opening a pipe would wait for a writer.
+    if !path.is_file() {
+        return Err(Error::new(
+            ErrorKind::ModelNotFound,
+            format!("{} is not a file", path.display()),
+        ));
+    }
     let file = File::open(path).context(ErrorKind::ModelNotFound, not_found)?;
     // SAFETY: model files are not changed in place; whoever replaces one writes a new file and renames it.
     let map = unsafe { Mmap::map(&file) }.context(ErrorKind::ModelNotFound, not_found)?;

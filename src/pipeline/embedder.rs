@@ -1,11 +1,13 @@
 //! The core's public face: load a model once, then embed, count, look at figures, close.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Embeddings, Progress, Purpose, Settle};
+use super::faults::{self, Point};
 use super::loading::{self, Loaded};
-use super::scheduler::{Scheduler, closed};
+use super::scheduler::Scheduler;
 use super::session::Readout;
 use super::stats::Stats;
 use crate::config::{EmbedOptions, EmbedderConfig, Precision, Priority};
@@ -77,7 +79,15 @@ impl Embedder {
             fingerprint,
             dimension,
             precision,
-        } = loading::load(&spec, config, watch)?;
+        } = catch_unwind(AssertUnwindSafe(|| {
+            faults::pass(Point::Load)?;
+            loading::load(&spec, config, watch)
+        }))
+        .unwrap_or_else(|_| {
+            // ort and tokenizers take some of what files say for granted.
+            let sentence = format!("The code that reads {} panicked", spec.folder.display());
+            Err(Error::new(ErrorKind::ModelInvalid, sentence))
+        })?;
         let readout = sessions.wide.readout();
         let info = ModelInfo {
             fingerprint,
@@ -178,11 +188,7 @@ impl Embedder {
                 dimension: self.info.dimension,
                 ..Embeddings::default()
             };
-            settle(if self.scheduler.is_closed() {
-                Err(closed())
-            } else {
-                Ok(nothing)
-            });
+            settle(self.scheduler.refusal().map_or(Ok(nothing), Err));
             None
         } else {
             match Call::new(

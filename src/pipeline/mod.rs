@@ -4,6 +4,7 @@ pub mod batch;
 pub mod call;
 pub mod embedder;
 pub mod export;
+mod faults;
 mod loading;
 pub mod pooling;
 mod priority;

@@ -384,3 +384,187 @@ impl Window {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    /// What happens next; numbers are taken modulo what there is to choose from.
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// A call of so many texts arrives.
+        Arrive { interactive: bool, texts: usize },
+        /// A call is cancelled.
+        Cancel(usize),
+        /// A worker that is awake looks for work and sleeps if there is none for it.
+        Look(usize),
+        /// A busy worker is done.
+        Finish(usize),
+    }
+
+    enum Doing {
+        Asleep,
+        Awake,
+        Busy(Priority, Work),
+    }
+
+    /// The workers as the scheduler drives them, one step at a time and in any order.
+    struct Machine {
+        queue: Queue,
+        workers: Vec<(Role, Doing)>,
+        calls: Vec<(Arc<Call>, Arc<AtomicUsize>)>,
+        /// Runs of each text, by call.
+        runs: Vec<Vec<usize>>,
+    }
+
+    impl Machine {
+        fn new(narrow: usize) -> Self {
+            let roles = std::iter::once(Role::Wide).chain(std::iter::repeat_n(Role::Narrow, narrow));
+            Self {
+                queue: Queue::new(narrow),
+                workers: roles.map(|role| (role, Doing::Awake)).collect(),
+                calls: Vec::new(),
+                runs: Vec::new(),
+            }
+        }
+
+        /// `Condvar::notify_all`.
+        fn wake(&mut self) {
+            for (_, doing) in &mut self.workers {
+                if matches!(doing, Doing::Asleep) {
+                    *doing = Doing::Awake;
+                }
+            }
+        }
+
+        fn step(&mut self, step: &Step) {
+            match *step {
+                Step::Arrive { interactive, texts } => {
+                    let lane = Priority::ALL[usize::from(!interactive)];
+                    let settled = Arc::new(AtomicUsize::new(0));
+                    let counter = Arc::clone(&settled);
+                    let settle = Box::new(move |_| {
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    });
+                    let purpose = Purpose::Embed {
+                        overflow: crate::config::Overflow::Truncate,
+                        normalize: false,
+                    };
+                    let names = (0..texts).map(|i| "x".repeat(1 + (i * 7 + texts) % 40)).collect();
+                    let call = Call::new(names, lane, purpose, 1, None, settle).ok().unwrap();
+                    let call = Arc::new(call);
+                    self.calls.push((Arc::clone(&call), settled));
+                    self.runs.push(vec![0; texts]);
+                    self.queue.push(call);
+                    self.wake();
+                }
+                Step::Cancel(which) => {
+                    if let Some((call, _)) = self.calls.get(which % self.calls.len().max(1)) {
+                        call.reject(Error::new(ErrorKind::Aborted, "cancelled"));
+                        self.wake();
+                    }
+                }
+                Step::Look(which) => {
+                    let count = self.workers.len();
+                    let (role, doing) = &mut self.workers[which % count];
+                    if matches!(doing, Doing::Awake) {
+                        match self.queue.next(*role) {
+                            Some((priority, work)) => {
+                                *doing = Doing::Busy(priority, work);
+                                if !self.queue.is_empty() {
+                                    self.wake();
+                                }
+                            }
+                            None => *doing = Doing::Asleep,
+                        }
+                    }
+                }
+                Step::Finish(which) => {
+                    let count = self.workers.len();
+                    let (role, doing) = &mut self.workers[which % count];
+                    let role = *role;
+                    if matches!(doing, Doing::Busy(..))
+                        && let Doing::Busy(priority, work) = std::mem::replace(doing, Doing::Awake)
+                    {
+                        self.finish(priority, work);
+                        self.queue.release(role);
+                        self.wake();
+                    }
+                }
+            }
+        }
+
+        fn finish(&mut self, priority: Priority, work: Work) {
+            match work {
+                Work::Tokenize(chunk) => {
+                    let sequence = |entry: &Entry| {
+                        let ids = vec![0; entry.call.texts[entry.index].len()];
+                        Sequence {
+                            type_ids: ids.clone(),
+                            count: ids.len(),
+                            ids,
+                        }
+                    };
+                    let live = |entry: &Entry| (!entry.call.is_settled()).then(|| sequence(entry));
+                    let sequences = chunk.entries.iter().map(live).collect();
+                    self.queue.tokenized(priority, &chunk, sequences);
+                }
+                Work::Run(rows) => {
+                    for Row { entry, sequence } in rows {
+                        let call = self
+                            .calls
+                            .iter()
+                            .position(|(call, _)| Arc::ptr_eq(call, &entry.call));
+                        self.runs[call.unwrap()][entry.index] += 1;
+                        entry.call.embedded(entry.index, &sequence, &[1.0], |_| {});
+                    }
+                }
+            }
+        }
+
+        /// Lets every worker go on until all sleep.
+        fn settle(&mut self) {
+            while !self
+                .workers
+                .iter()
+                .all(|(_, doing)| matches!(doing, Doing::Asleep))
+            {
+                for which in 0..self.workers.len() {
+                    self.step(&Step::Look(which));
+                    self.step(&Step::Finish(which));
+                }
+            }
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            1 => (any::<bool>(), 1_usize..80).prop_map(|(interactive, texts)| Step::Arrive { interactive, texts }),
+            1 => any::<usize>().prop_map(Step::Cancel),
+            4 => any::<usize>().prop_map(Step::Look),
+            3 => any::<usize>().prop_map(Step::Finish),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn in_whatever_order_threads_run_no_call_is_left_and_no_text_runs_twice(
+            narrow in 0_usize..5, steps in prop::collection::vec(step(), 0..150),
+        ) {
+            let mut machine = Machine::new(narrow);
+            steps.iter().for_each(|step| machine.step(step));
+            machine.settle();
+            prop_assert!(machine.queue.is_empty(), "everybody sleeps and work is left");
+            for ((call, settled), runs) in machine.calls.iter().zip(&machine.runs) {
+                prop_assert!(call.is_settled());
+                prop_assert_eq!(settled.load(Ordering::SeqCst), 1);
+                prop_assert!(runs.iter().all(|&times| times <= 1));
+            }
+        }
+    }
+}

@@ -6,8 +6,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::call::Call;
+use super::faults::{self, Point};
 use super::priority;
-use super::queue::{Chunk, Queue, Role, Row, Work};
+use super::queue::{Chunk, Entry, Queue, Role, Row, Work};
 use super::session::{Session, Stop};
 use super::stats::{Recorder, Stats};
 use super::tokenizer::{Sequence, Tokenizer};
@@ -38,7 +39,8 @@ struct Shared {
 
 struct State {
     queue: Queue,
-    closed: bool,
+    /// What calls are rejected with from now on.
+    ended: Option<fn() -> Error>,
     running: Vec<Option<Running>>,
     /// Calls that must be settled by a time, in no order: there are few.
     deadlines: Vec<(Instant, Duration, Arc<Call>)>,
@@ -71,7 +73,7 @@ impl Scheduler {
             recorder: Recorder::default(),
             state: Mutex::new(State {
                 queue: Queue::new(narrow),
-                closed: false,
+                ended: None,
                 running: (0..=narrow).map(|_| None).collect(),
                 deadlines: Vec::new(),
             }),
@@ -96,16 +98,19 @@ impl Scheduler {
                 .serve()
             })?;
         }
-        scheduler.spawn("embedder-clock", move || shared.watch_deadlines())?;
+        scheduler.spawn("embedder-clock", move || {
+            let _watch = EndOfThread(&shared);
+            shared.watch_deadlines();
+        })?;
         Ok(scheduler)
     }
 
     /// Accepts a call, to be settled by `timeout` at the latest.
     pub fn submit(&self, call: Arc<Call>, timeout: Option<Duration>) {
         let mut state = self.shared.lock();
-        if state.closed {
+        if let Some(refusal) = state.ended {
             drop(state);
-            call.reject(closed());
+            call.reject(refusal());
             return;
         }
         if let Some(timeout) = timeout {
@@ -119,9 +124,9 @@ impl Scheduler {
         self.shared.work.notify_all();
     }
 
-    /// Whether [`close`](Self::close) was called.
-    pub fn is_closed(&self) -> bool {
-        self.shared.lock().closed
+    /// What every call is rejected with, if it is.
+    pub fn refusal(&self) -> Option<Error> {
+        self.shared.lock().ended.map(|refusal| refusal())
     }
 
     /// Settles a call with `error` unless it is settled already, and stops what only it waits for.
@@ -140,20 +145,7 @@ impl Scheduler {
 
     /// Rejects every call that is not answered yet, and every later one. Returns at once; idempotent.
     pub fn close(&self) {
-        let mut state = self.shared.lock();
-        state.closed = true;
-        let mut calls = state.queue.drain();
-        for running in state.running.iter().flatten() {
-            calls.extend(running.calls.iter().cloned());
-            running.stop.stop();
-        }
-        state.deadlines.clear();
-        drop(state);
-        self.shared.work.notify_all();
-        self.shared.deadline.notify_all();
-        for call in calls {
-            call.reject(closed());
-        }
+        self.shared.end(closed);
     }
 
     /// Waits until every thread has ended and every session is freed. Only after [`close`](Self::close).
@@ -193,17 +185,40 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Rejects every call that is not answered yet, and every later one, and ends all threads.
+    fn end(&self, refusal: fn() -> Error) {
+        let mut state = self.lock();
+        state.ended = Some(refusal);
+        let mut calls = state.queue.drain();
+        for running in state.running.iter().flatten() {
+            calls.extend(running.calls.iter().cloned());
+            running.stop.stop();
+        }
+        calls.extend(state.deadlines.drain(..).map(|(.., call)| call));
+        drop(state);
+        self.work.notify_all();
+        self.deadline.notify_all();
+        for call in calls {
+            call.reject(refusal());
+        }
+    }
+
     fn cancel(&self, call: &Call, error: Error) {
         if call.reject(error) {
             // A worker looks again at what is settled after it has told what it runs, so one of the two sees it.
             let state = self.lock();
             state.running.iter().flatten().for_each(Running::stop_if_unwanted);
+            drop(state);
+            // Who may take what depends on what waits: what is left may now be for a worker that sleeps.
+            self.work.notify_all();
         }
     }
 
     fn watch_deadlines(&self) {
         let mut state = self.lock();
-        while !state.closed {
+        while state.ended.is_none() {
+            // A test can only have this panic.
+            drop(faults::pass(Point::Clock));
             let now = Instant::now();
             state.deadlines.retain(|(_, _, call)| !call.is_settled());
             let due = state.deadlines.iter().position(|(deadline, ..)| *deadline <= now);
@@ -235,6 +250,30 @@ pub fn closed() -> Error {
     Error::new(ErrorKind::Closed, "The embedder is closed")
 }
 
+/// What calls are rejected with once a thread of an embedder has died.
+fn broken() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "A thread of the embedder panicked: close it and load another",
+    )
+}
+
+/// What a call is rejected with that a worker panicked over.
+fn panicked() -> Error {
+    Error::new(ErrorKind::Internal, "A worker panicked over a call")
+}
+
+/// Sees to it that no call waits for a thread that is no more.
+struct EndOfThread<'a>(&'a Shared);
+
+impl Drop for EndOfThread<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.end(broken);
+        }
+    }
+}
+
 fn timed_out(timeout: Duration) -> Error {
     Error::new(
         ErrorKind::Timeout,
@@ -258,12 +297,15 @@ impl Worker {
             priority::stand_back();
         }
         let shared = Arc::clone(&self.shared);
+        let _watch = EndOfThread(&shared);
         let mut state = shared.lock();
-        while !state.closed {
+        while state.ended.is_none() {
             let Some((priority, work)) = state.queue.next(self.role) else {
                 state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
+            // A test can only have this panic.
+            drop(faults::pass(Point::Locked));
             if !state.queue.is_empty() {
                 shared.work.notify_all();
             }
@@ -280,30 +322,33 @@ impl Worker {
     }
 
     fn tokenize(&self, priority: Priority, chunk: &Chunk) {
-        let sequences = chunk
-            .entries
-            .iter()
-            .map(|entry| {
-                let call = &entry.call;
-                if call.is_settled() {
-                    return None;
+        let tokenize = |entry: &Entry| {
+            let call = &entry.call;
+            if call.is_settled() {
+                return None;
+            }
+            let outcome = faults::pass(Point::Tokenize)
+                .and_then(|()| {
+                    let text = call.texts.get(entry.index);
+                    text.ok_or_else(|| Error::new(ErrorKind::Internal, "A text left its call"))
+                })
+                .and_then(|text| self.shared.tokenizer.encode(text))
+                .and_then(|sequence| call.tokenized(entry.index, &sequence).map(|()| sequence));
+            match outcome {
+                Ok(sequence) => Some(sequence),
+                Err(error) => {
+                    self.reject(call, error);
+                    None
                 }
-                let outcome = call
-                    .texts
-                    .get(entry.index)
-                    .ok_or_else(|| Error::new(ErrorKind::Internal, "A text left its call"))
-                    .and_then(|text| self.shared.tokenizer.encode(text))
-                    .and_then(|sequence| call.tokenized(entry.index, &sequence).map(|()| sequence));
-                match outcome {
-                    Ok(sequence) => Some(sequence),
-                    Err(error) => {
-                        self.shared.recorder.failed();
-                        call.reject(error);
-                        None
-                    }
-                }
+            }
+        };
+        let guarded = |entry: &Entry| {
+            catch_unwind(AssertUnwindSafe(|| tokenize(entry))).unwrap_or_else(|_| {
+                self.reject(&entry.call, panicked());
+                None
             })
-            .collect();
+        };
+        let sequences = chunk.entries.iter().map(guarded).collect();
         self.shared.lock().queue.tokenized(priority, chunk, sequences);
     }
 
@@ -321,17 +366,24 @@ impl Worker {
         };
         let failed: Vec<_> = calls.into_iter().filter(|call| !call.is_settled()).collect();
         if let [call] = failed.as_slice() {
-            self.shared.recorder.failed();
-            call.reject(error);
+            self.reject(call, error);
             return;
         }
         for call in failed {
             let own = |row: &&Row| Arc::ptr_eq(&row.entry.call, &call);
             let rows: Vec<_> = rows.iter().filter(own).collect();
             if let Err(error) = self.try_run(&rows, std::slice::from_ref(&call)) {
-                self.shared.recorder.failed();
-                call.reject(error);
+                self.reject(&call, error);
             }
+        }
+    }
+
+    /// Rejects a call through no wish of its caller.
+    fn reject(&self, call: &Call, error: Error) {
+        // Counted first: whoever has the error can rely on the figures.
+        if !call.is_settled() {
+            self.shared.recorder.failed();
+            call.reject(error);
         }
     }
 
@@ -344,15 +396,23 @@ impl Worker {
         running.stop_if_unwanted();
         self.announce(Some(running));
         let sequences: Vec<&Sequence> = rows.iter().map(|row| &row.borrow().sequence).collect();
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| self.session.run(&sequences, &stop))).unwrap_or_else(|_| {
-                Err(Error::new(
-                    ErrorKind::Internal,
-                    "A worker panicked while it ran the model",
-                ))
-            });
+        let run = || {
+            faults::pass(Point::Run)?;
+            self.session.run(&sequences, &stop)
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()));
         self.announce(None);
         let (vectors, dimension) = outcome?;
+        let answer = || self.answer(rows, &vectors, dimension);
+        if catch_unwind(AssertUnwindSafe(answer)).is_err() {
+            // Not to be run again: some of its texts are answered.
+            calls.iter().for_each(|call| self.reject(call, panicked()));
+        }
+        Ok(())
+    }
+
+    /// Hands each row its vector.
+    fn answer<R: std::borrow::Borrow<Row>>(&self, rows: &[R], vectors: &[f32], dimension: usize) {
         for (row, vector) in rows.iter().zip(vectors.chunks_exact(dimension.max(1))) {
             let Row { entry, sequence } = row.borrow();
             // Counted first: whoever has the result can rely on the figures.
@@ -363,7 +423,6 @@ impl Worker {
             let answering = |latency| self.shared.recorder.answered(lane, latency);
             entry.call.embedded(entry.index, sequence, vector, answering);
         }
-        Ok(())
     }
 
     /// Tells the others what this worker runs. Whoever cancels or closes from now on can stop it; whoever did so
@@ -371,15 +430,143 @@ impl Worker {
     fn announce(&self, running: Option<Running>) {
         let mut state = self.shared.lock();
         if let Some(running) = &running {
-            if state.closed {
+            if let Some(refusal) = state.ended {
                 running.calls.iter().for_each(|call| {
-                    call.reject(closed());
+                    call.reject(refusal());
                 });
             }
             running.stop_if_unwanted();
         }
         if let Some(place) = state.running.get_mut(self.place) {
             *place = running;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::super::call::Embeddings;
+    use super::super::embedder::Embedder;
+    use super::super::faults::armed::{Fault, Faults};
+    use super::*;
+    use crate::config::{EmbedOptions, EmbedderConfig};
+    use crate::model::events::Watch;
+
+    fn load() -> Result<Arc<Embedder>> {
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("__test__/fixtures/bert");
+        let config = EmbedderConfig {
+            model: model.display().to_string(),
+            threads: 2,
+            prepare: false,
+            ..EmbedderConfig::default()
+        };
+        Embedder::load(&config, &Watch::unwatched())
+    }
+
+    /// Starts a call; whoever waits for it and gets nothing has found one that hangs.
+    fn start(
+        embedder: &Arc<Embedder>,
+        text: &str,
+        options: &EmbedOptions,
+    ) -> mpsc::Receiver<Result<Embeddings>> {
+        let (sender, receiver) = mpsc::channel();
+        let settle = Box::new(move |result| drop(sender.send(result)));
+        embedder.embed(vec![text.to_owned()], options, None, settle);
+        receiver
+    }
+
+    fn answer(receiver: &mpsc::Receiver<Result<Embeddings>>) -> Result<Embeddings> {
+        receiver
+            .recv_timeout(Duration::from_secs(60))
+            .expect("a call hangs")
+    }
+
+    fn ask(embedder: &Arc<Embedder>) -> Result<Embeddings> {
+        answer(&start(embedder, "some text", &EmbedOptions::default()))
+    }
+
+    #[test]
+    fn what_goes_wrong_with_one_call_rejects_it_and_the_next_is_answered() {
+        let faults = Faults::begin();
+        let embedder = load().unwrap();
+        let expected = ask(&embedder).unwrap().vectors;
+        let cases = [
+            (Point::Tokenize, Fault::Error, ErrorKind::Inference),
+            (Point::Tokenize, Fault::Panic, ErrorKind::Internal),
+            (Point::Run, Fault::Error, ErrorKind::Inference),
+            (Point::Run, Fault::Panic, ErrorKind::Internal),
+        ];
+        for (count, (point, fault, kind)) in cases.into_iter().enumerate() {
+            faults.arm(point, fault);
+            assert_eq!(ask(&embedder).unwrap_err().kind(), kind, "{fault:?} at {point:?}");
+            assert_eq!(ask(&embedder).unwrap().vectors, expected);
+            assert_eq!(embedder.stats().failures, count as u64 + 1);
+        }
+    }
+
+    #[test]
+    fn a_callback_that_panics_rejects_its_call_or_nothing() {
+        let _faults = Faults::begin();
+        let embedder = load().unwrap();
+        let settle = Box::new(|_| panic!("a fault of a test"));
+        embedder.embed(vec!["text".to_owned()], &EmbedOptions::default(), None, settle);
+        let (sender, receiver) = mpsc::channel();
+        let progress = Box::new(|_, _| panic!("a fault of a test"));
+        let many = (0..20_000).map(|i| format!("text {i}")).collect();
+        let settle = Box::new(move |result| drop(sender.send(result)));
+        embedder.embed(many, &EmbedOptions::default(), Some(progress), settle);
+        assert_eq!(answer(&receiver).unwrap_err().kind(), ErrorKind::Internal);
+        assert!(ask(&embedder).is_ok());
+    }
+
+    #[test]
+    fn a_thread_that_dies_ends_the_embedder_and_no_call_hangs() {
+        for point in [Point::Locked, Point::Clock] {
+            let faults = Faults::begin();
+            let embedder = load().unwrap();
+            ask(&embedder).unwrap();
+            faults.arm(point, Fault::Panic);
+            // Only a call with a deadline wakes the clock.
+            let options = EmbedOptions {
+                timeout: Some(Duration::from_secs(600)),
+                ..EmbedOptions::default()
+            };
+            let calls: Vec<_> = (0..50).map(|_| start(&embedder, "some text", &options)).collect();
+            let refused = calls.iter().filter(|call| match answer(call) {
+                Ok(_) => false,
+                Err(error) => {
+                    assert!(error.to_string().contains("load another"), "{error}");
+                    true
+                }
+            });
+            let refused = refused.count();
+            assert!(
+                !faults.is_armed() && (point == Point::Clock || refused > 0),
+                "{point:?}: {refused}"
+            );
+            drop(faults);
+            while ask(&embedder).is_ok() {}
+            assert_eq!(ask(&embedder).unwrap_err().kind(), ErrorKind::Internal);
+            embedder.close();
+            assert_eq!(ask(&embedder).unwrap_err().kind(), ErrorKind::Closed);
+            assert!(ask(&load().unwrap()).is_ok(), "the next embedder works");
+        }
+    }
+
+    #[test]
+    fn a_load_that_fails_or_panics_says_so_and_the_next_works() {
+        let faults = Faults::begin();
+        for (fault, kind) in [
+            (Fault::Error, ErrorKind::Inference),
+            (Fault::Panic, ErrorKind::ModelInvalid),
+        ] {
+            faults.arm(Point::Load, fault);
+            assert_eq!(load().err().unwrap().kind(), kind);
+            assert!(ask(&load().unwrap()).is_ok());
         }
     }
 }

@@ -98,7 +98,7 @@ impl Tokenizer {
                 format!(
                     "{} gives {} ids but config.json says that the model's table has {rows}: they are not of one model",
                     file.display(),
-                    tokenizer.largest_id() + 1,
+                    u64::from(tokenizer.largest_id()) + 1,
                 ),
             )),
             _ => Ok(tokenizer),

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test program uses some of these.
 
+pub mod children;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

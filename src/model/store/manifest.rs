@@ -166,6 +166,10 @@ fn copy(from: &Path, to: &Path, cancel: &Cancel) -> Result<Entry> {
 /// [`ErrorKind::ModelInvalid`] when it is malformed.
 pub fn read(folder: &Path) -> Result<Option<Manifest>> {
     let file = folder.join(FILE);
+    // A pipe or a device would never end.
+    if !file.is_file() {
+        return Ok(None);
+    }
     let Ok(text) = fs::read(&file) else {
         return Ok(None);
     };
