@@ -18,6 +18,7 @@ beforeAll(() => {
   mkdirSync(join(app, 'node_modules'));
   mkdirSync(join(app, 'models'));
   symlinkSync(ROOT, join(app, 'node_modules', 'sentence-embedder'));
+  symlinkSync(join(ROOT, 'node_modules', 'ai'), join(app, 'node_modules', 'ai'));
   symlinkSync(miniLM(), join(app, 'models', 'all-MiniLM-L6-v2'));
 });
 
