@@ -124,6 +124,15 @@ export declare class Embedder {
      */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
     /**
+     * Embeds texts as they come and yields their vectors in order. At most `batchSize` texts are taken from the source before
+     * their vectors are asked for, so that memory does not grow with their number. Ending the loop early closes the source.
+     * `timeoutMs` is for each batch; `signal` is seen when a batch is embedded, not while the source is waited for.
+     *
+     * Rejects as {@link Embedder.embedBatch} does, which closes the source, and with the source's own error; texts of a batch
+     * that is not full by then are not embedded. The embedder stays usable.
+     */
+    embedStream(source: AsyncIterable<string> | Iterable<string>, options?: StreamOptions): AsyncGenerator<StreamedVector, void, undefined>;
+    /**
      * Counts the tokens of each text as the model would read it: before truncation, special tokens included.
      *
      * Rejects with `ERR_EMBED_INVALID_ARGUMENT` or `_CLOSED`.
@@ -792,6 +801,23 @@ export declare type Stampable = Embedder | {
  * there.
  */
 export declare type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
+
+/** What {@link Embedder.embedStream} yields. */
+export declare interface StreamedVector {
+    /** The text's place in the source, from 0. */
+    index: number;
+    /** A view over the buffer of its batch; `slice()` makes a copy that stands alone. */
+    vector: Float32Array;
+}
+
+/** Options of {@link Embedder.embedStream}: those of each batch, and its size. */
+export declare interface StreamOptions extends Omit<EmbedOptions, 'onProgress'> {
+    /**
+     * Texts that are taken from the source and embedded together: from 1 to 65,536. It bounds how far the source is read ahead.
+     * @defaultValue 256
+     */
+    batchSize?: number;
+}
 
 /** Options of the kind `'test'`. */
 export declare interface TestConfig extends IEmbedderConfig {

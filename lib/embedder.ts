@@ -2,7 +2,17 @@
 
 import { answer, settle } from './abort.js';
 import { nativeAddon, type CallDefaults, type NativeEmbedder, type NativeEmbeddings } from './native.js';
-import type { DetailedEmbeddings, EmbedderStats, EmbedOptions, LoadEvent, LoadOptions, ModelInfo } from './types.js';
+import { embedStream } from './stream.js';
+import type {
+  DetailedEmbeddings,
+  EmbedderStats,
+  EmbedOptions,
+  LoadEvent,
+  LoadOptions,
+  ModelInfo,
+  StreamedVector,
+  StreamOptions,
+} from './types.js';
 
 /** What `embedOne` implies. */
 export const ONE: CallDefaults = { priority: 'interactive', single: true };
@@ -78,6 +88,21 @@ export class Embedder {
       tokenCounts: counts(embedded.tokenCounts),
       truncated: Array.from(embedded.truncated),
     };
+  }
+
+  /**
+   * Embeds texts as they come and yields their vectors in order. At most `batchSize` texts are taken from the source before
+   * their vectors are asked for, so that memory does not grow with their number. Ending the loop early closes the source.
+   * `timeoutMs` is for each batch; `signal` is seen when a batch is embedded, not while the source is waited for.
+   *
+   * Rejects as {@link Embedder.embedBatch} does, which closes the source, and with the source's own error; texts of a batch
+   * that is not full by then are not embedded. The embedder stays usable.
+   */
+  embedStream(
+    source: AsyncIterable<string> | Iterable<string>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamedVector, void, undefined> {
+    return embedStream(source, options, (texts, forBatch) => this.embedBatch(texts, forBatch));
   }
 
   /**

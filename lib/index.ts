@@ -60,5 +60,7 @@ export type {
   Precision,
   PreparingEvent,
   Priority,
+  StreamedVector,
+  StreamOptions,
   WarningEvent,
 } from './types.js';

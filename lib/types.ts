@@ -235,6 +235,23 @@ export interface EmbedOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+/** Options of {@link Embedder.embedStream}: those of each batch, and its size. */
+export interface StreamOptions extends Omit<EmbedOptions, 'onProgress'> {
+  /**
+   * Texts that are taken from the source and embedded together: from 1 to 65,536. It bounds how far the source is read ahead.
+   * @defaultValue 256
+   */
+  batchSize?: number;
+}
+
+/** What {@link Embedder.embedStream} yields. */
+export interface StreamedVector {
+  /** The text's place in the source, from 0. */
+  index: number;
+  /** A view over the buffer of its batch; `slice()` makes a copy that stands alone. */
+  vector: Float32Array;
+}
+
 /** What {@link Embedder.embedDetailed} answers: one entry a text in each list, in the order of the texts. */
 export interface DetailedEmbeddings {
   /** One vector a text: views over one buffer. */

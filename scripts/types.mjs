@@ -1,4 +1,4 @@
-// Rolls the declarations of lib/ up into index.d.ts and testing.d.ts: node scripts/types.mjs [--check]
+// Rolls the declarations of lib/ up into the types of each entry point: node scripts/types.mjs [--check]
 // With --check nothing is written: it fails if a committed file is not what the sources give.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,14 +13,30 @@ const { values } = parseArgs({ options: { check: { type: 'boolean', default: fal
 
 rmSync(join(CACHE, 'types'), { recursive: true, force: true });
 runTool('typescript', 'tsc', ['--project', 'tsconfig.build.json', '--emitDeclarationOnly']);
+// Where each is committed, and the entry point that it has the types of.
 const rollups = /** @type {const} */ ([
-  ['index.d.ts', 'api-extractor.json'],
-  ['testing.d.ts', 'api-extractor.testing.json'],
+  ['index.d.ts', 'index'],
+  ['testing.d.ts', 'testing/index'],
+  ['types/langchain.d.ts', 'adapters/langchain'],
+  ['types/llamaindex.d.ts', 'adapters/llamaindex'],
+  ['types/ai-sdk.d.ts', 'adapters/ai-sdk'],
+  ['types/lancedb.d.ts', 'adapters/lancedb'],
 ]);
-for (const [name, config] of rollups) {
-  runTool('@microsoft/api-extractor', 'api-extractor', ['run', '--local', '--config', config], { quiet: true });
+for (const [name, entry] of rollups) {
+  const rolledUp = `.cache/types/rolled-up/${name}`;
+  const config = {
+    extends: '../../api-extractor.json',
+    projectFolder: '../..',
+    mainEntryPointFilePath: `<projectFolder>/.cache/types/lib/${entry}.d.ts`,
+    // An adapter's comments speak of what the main entry point has.
+    messages: { extractorMessageReporting: { 'ae-unresolved-link': { logLevel: 'none' } } },
+    dtsRollup: { untrimmedFilePath: `<projectFolder>/${rolledUp}` },
+  };
+  const configFile = '.cache/types/api-extractor.json';
+  writeFileSync(join(ROOT, configFile), JSON.stringify(config));
+  runTool('@microsoft/api-extractor', 'api-extractor', ['run', '--local', '--config', configFile], { quiet: true });
 
-  const made = HEADER + readFileSync(join(CACHE, 'types', name), 'utf8').replaceAll('\r\n', '\n');
+  const made = HEADER + readFileSync(join(ROOT, rolledUp), 'utf8').replaceAll('\r\n', '\n');
   const committed = join(ROOT, name);
   if (!values.check) {
     writeFileSync(committed, made);

@@ -19,6 +19,7 @@ export function exampleRunner(): (source: string) => { status: number | null; pr
     mkdirSync(join(app, 'node_modules'));
     mkdirSync(join(app, 'models'));
     symlinkSync(ROOT, join(app, 'node_modules', 'sentence-embedder'));
+    symlinkSync(join(ROOT, 'node_modules', 'ai'), join(app, 'node_modules', 'ai')); // of the section on frameworks
     symlinkSync(miniLM(), join(app, 'models', 'all-MiniLM-L6-v2'));
   });
   return (source) => {

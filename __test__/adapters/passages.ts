@@ -1,0 +1,78 @@
+// What every adapter is tested with: 500 passages of which each is about something else, and questions about three of them.
+
+const THINGS = [
+  'accordion',
+  'anchor',
+  'apricot',
+  'avalanche',
+  'bagpipe',
+  'bamboo',
+  'beehive',
+  'bicycle',
+  'candle',
+  'canoe',
+  'cathedral',
+  'chess board',
+  'compass',
+  'coral reef',
+  'drawbridge',
+  'elevator',
+  'fountain pen',
+  'glacier',
+  'hammock',
+  'harpsichord',
+  'hedgehog',
+  'iceberg',
+  'kayak',
+  'kettle',
+  'ladder',
+  'lighthouse',
+  'microscope',
+  'mosquito',
+  'nutmeg',
+  'octopus',
+  'parachute',
+  'penguin',
+  'pottery wheel',
+  'quarry',
+  'raincoat',
+  'saxophone',
+  'scarecrow',
+  'sundial',
+  'telescope',
+  'thermometer',
+  'toothbrush',
+  'trampoline',
+  'typewriter',
+  'umbrella',
+  'vineyard',
+  'volcano',
+  'wheelbarrow',
+  'windmill',
+  'xylophone',
+  'zeppelin',
+];
+const PLACES = [
+  'in Norway',
+  'in Peru',
+  'in Kenya',
+  'in Japan',
+  'in Canada',
+  'in Egypt',
+  'in Iceland',
+  'in Brazil',
+  'in Vietnam',
+  'in Scotland',
+];
+
+/** 500 passages, no two of them alike. */
+export const PASSAGES: readonly string[] = PLACES.flatMap((place) =>
+  THINGS.map((thing) => `An essay about a ${thing} that was seen ${place}.`),
+);
+
+/** Questions, each with the one passage that answers it. */
+export const QUESTIONS: readonly (readonly [question: string, passage: string])[] = [
+  ['Where can I read about an Egyptian lighthouse?', 'An essay about a lighthouse that was seen in Egypt.'],
+  ['a Japanese octopus', 'An essay about a octopus that was seen in Japan.'],
+  ['volcanoes of Iceland', 'An essay about a volcano that was seen in Iceland.'],
+];

@@ -1,0 +1,109 @@
+/** `sentence-embedder/lancedb`: an embedding function in LanceDB's registry, so that tables embed and search texts. */
+
+import { getRegistry, register, TextEmbeddingFunction } from '@lancedb/lancedb/embedding';
+import { Embedder } from '../embedder.js';
+import { embedError } from '../errors.js';
+import type { LoadOptions } from '../types.js';
+import { Roles } from './roles.js';
+import type { RetrievalPrompts } from './types.js';
+
+export type { LoadOptions } from '../types.js';
+export type * from './types.js';
+
+/** The name in the registry, which a table's metadata keeps. */
+const NAME = 'sentence-embedder';
+
+/**
+ * What a table's metadata keeps of the embedder, so that another process that opens the table can load it again. A text may
+ * be `'$var:NAME:DEFAULT'`, which `getRegistry().setVar` fills in: for folders that differ between machines.
+ */
+export interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onProgress' | 'signal'> {
+  /** What is put before texts. What is not given is what the model's own configuration says. */
+  prompts?: RetrievalPrompts;
+}
+
+/** The embedders of this process by their options: LanceDB makes a function anew whenever it opens or searches a table. */
+const embedders = new Map<string, Promise<Embedder>>();
+
+/**
+ * An embedding function whose vectors come from an {@link Embedder} that all functions with the same options share. Make it
+ * with {@link sentenceEmbedder}. Importing this module registers it as `sentence-embedder`.
+ */
+export class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbedderOptions> {
+  readonly #load: LoadOptions;
+  readonly #prompts: RetrievalPrompts | undefined;
+  #loaded: { readonly roles: Roles; readonly dimension: number } | undefined;
+
+  constructor(options: SentenceEmbedderOptions = {}) {
+    super();
+    const { prompts, ...load } = this.resolveVariables(options);
+    this.#load = load;
+    this.#prompts = prompts;
+  }
+
+  /** Loads the model, once a process. Rejects as `Embedder.load` does. */
+  override async init(): Promise<void> {
+    const embedder = await shared(this.#load);
+    const roles = new Roles(embedder, this.#prompts ? { prompts: this.#prompts } : {});
+    this.#loaded = { roles, dimension: embedder.info.dimension };
+  }
+
+  /** Numbers in a vector, once the model is loaded. */
+  override ndims(): number | undefined {
+    return this.#loaded?.dimension;
+  }
+
+  /** The vector of a question, in the interactive lane. */
+  override computeQueryEmbeddings(text: string): Promise<number[]> {
+    return this.#roles().query(text);
+  }
+
+  /** One vector a text, in the bulk lane. */
+  override generateEmbeddings(texts: string[]): Promise<number[][]> {
+    return this.#roles().documents(texts);
+  }
+
+  #roles(): Roles {
+    if (this.#loaded) return this.#loaded.roles;
+    throw embedError('ERR_EMBED_CLOSED', 'The embedding function is not loaded: make it with sentenceEmbedder()');
+  }
+}
+
+register(NAME)(SentenceEmbedderFunction);
+
+/**
+ * A loaded embedding function for `LanceSchema`, or for `createTable` with `embeddingFunction`.
+ *
+ * @example
+ * ```ts
+ * const embedding = await sentenceEmbedder({ model: './models/all-MiniLM-L6-v2' });
+ * const schema = LanceSchema({ text: embedding.sourceField(), vector: embedding.vectorField() });
+ * ```
+ */
+export async function sentenceEmbedder(options: SentenceEmbedderOptions = {}): Promise<SentenceEmbedderFunction> {
+  const registered = getRegistry().get<SentenceEmbedderFunction>(NAME);
+  // A registry that was reset has forgotten it, and so would a table.
+  if (!registered) register(NAME)(SentenceEmbedderFunction);
+  const made = new SentenceEmbedderFunction(options);
+  await made.init();
+  return made;
+}
+
+/** Closes every embedder that functions of this module loaded. A later `sentenceEmbedder` or `openTable` loads afresh. */
+export async function closeEmbedders(): Promise<void> {
+  const loading = [...embedders.values()];
+  embedders.clear();
+  for (const loaded of await Promise.allSettled(loading)) if (loaded.status === 'fulfilled') await loaded.value.close();
+}
+
+function shared(options: LoadOptions): Promise<Embedder> {
+  const key = JSON.stringify(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const known = embedders.get(key);
+  if (known) return known;
+  const loading = Embedder.load(options);
+  embedders.set(key, loading);
+  loading.catch(() => {
+    if (embedders.get(key) === loading) embedders.delete(key); // the next call tries again
+  });
+  return loading;
+}

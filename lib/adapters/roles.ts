@@ -1,0 +1,107 @@
+/** What the adapters share: the two roles of a text in retrieval, each with its prompt and its lane. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { embedError } from '../errors.js';
+import type { DetailedEmbeddings, EmbedOptions } from '../types.js';
+import type { AdapterOptions, EmbedderLike, InputType } from './types.js';
+
+/** Prompts by name, as sentence-transformers looks them up for documents. */
+const NAMES: Readonly<Record<InputType, readonly string[]>> = {
+  query: ['query'],
+  document: ['document', 'passage', 'corpus'],
+};
+
+/** Embeds texts in a role: a query in the interactive lane, documents in the bulk lane. */
+export class Roles {
+  /** Whether the two roles have different prompts, so that a text's vector depends on its role. */
+  readonly differ: boolean;
+  readonly #embedder: EmbedderLike;
+  readonly #prompts: Readonly<Record<InputType, string>>;
+
+  /** Throws `ERR_EMBED_MODEL_INVALID` when the model's prompts cannot be read or are not to be reconciled. */
+  constructor(embedder: EmbedderLike, options: AdapterOptions = {}) {
+    const configured = new ModelPrompts(embedder.info.path);
+    this.#embedder = embedder;
+    this.#prompts = {
+      query: configured.before('query', options.prompts?.query),
+      document: configured.before('document', options.prompts?.document),
+    };
+    this.differ = this.#prompts.query !== this.#prompts.document;
+  }
+
+  /** The vectors and token counts of texts in a role. The lane is the role's unless `options` say otherwise. */
+  async embed(role: InputType, texts: readonly string[], options: EmbedOptions = {}): Promise<DetailedEmbeddings> {
+    const prompt = this.#prompts[role];
+    const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
+    return this.#embedder.embedDetailed(prompted, {
+      priority: role === 'query' ? 'interactive' : 'bulk',
+      ...options,
+    });
+  }
+
+  /** The vector of a question as plain numbers. */
+  async query(text: string, options?: EmbedOptions): Promise<number[]> {
+    const [vector] = (await this.embed('query', [text], options)).vectors;
+    return Array.from(vector ?? []);
+  }
+
+  /** The vectors of texts that are searched as plain numbers, in the order of the texts. */
+  async documents(texts: readonly string[], options?: EmbedOptions): Promise<number[][]> {
+    return numbers((await this.embed('document', texts, options)).vectors);
+  }
+}
+
+/** Vectors as frameworks want them: arrays of plain numbers. */
+export function numbers(vectors: readonly Float32Array[]): number[][] {
+  return vectors.map((vector) => Array.from(vector));
+}
+
+/** Options without a signal that is not there: `signal: undefined` is no option of a call. */
+export function withSignal(signal: AbortSignal | undefined): EmbedOptions {
+  return signal ? { signal } : {};
+}
+
+/** The prompts in a model's folder. */
+class ModelPrompts {
+  readonly #file: string;
+  readonly #prompts: Readonly<Record<string, unknown>>;
+  /** What the embedder puts before every text by itself, because the model's configuration has it so. */
+  readonly #always: string;
+
+  constructor(folder: string) {
+    this.#file = join(folder, 'config_sentence_transformers.json');
+    const { prompts, default_prompt_name: name } = this.#read();
+    this.#prompts = typeof prompts === 'object' && prompts !== null ? (prompts as Record<string, unknown>) : {};
+    const always = typeof name === 'string' ? this.#prompts[name] : undefined;
+    this.#always = typeof always === 'string' ? always : '';
+  }
+
+  /** What is to be put before a text in this role, beyond what the embedder does by itself. */
+  before(role: InputType, given: string | undefined): string {
+    const name = NAMES[role].find((candidate) => typeof this.#prompts[candidate] === 'string');
+    const wanted = given ?? (name === undefined ? this.#always : (this.#prompts[name] as string));
+    if (this.#always === '') return wanted;
+    if (wanted === this.#always) return '';
+    throw embedError(
+      'ERR_EMBED_MODEL_INVALID',
+      `Expected no other prompt than ${JSON.stringify(this.#always)} for a ${role}, which default_prompt_name in ` +
+        `${this.#file} puts before every text, but received ${JSON.stringify(wanted)}`,
+    );
+  }
+
+  #read(): { prompts?: unknown; default_prompt_name?: unknown } {
+    let text: string;
+    try {
+      text = readFileSync(this.#file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+      throw embedError('ERR_EMBED_MODEL_NOT_FOUND', `${this.#file} cannot be read`, { cause: error });
+    }
+    try {
+      return (JSON.parse(text) ?? {}) as Record<string, unknown>;
+    } catch (error) {
+      throw embedError('ERR_EMBED_MODEL_INVALID', `${this.#file} is not JSON`, { cause: error });
+    }
+  }
+}

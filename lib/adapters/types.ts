@@ -1,0 +1,34 @@
+/** The types that the adapters share. */
+
+import type { DetailedEmbeddings, EmbedOptions, ModelInfo } from '../types.js';
+
+export type { DetailedEmbeddings, EmbedOptions, ModelInfo, Pooling, Precision, Priority } from '../types.js';
+
+/** What a text is in retrieval: the question, or one of the texts that are searched. */
+export type InputType = 'query' | 'document';
+
+/** What is put before a text, by its role: `{ query: 'query: ', document: 'passage: ' }` for models of the E5 family. */
+export interface RetrievalPrompts {
+  /**
+   * Put before a question.
+   * @defaultValue the prompt `query` of the model's config_sentence_transformers.json, else nothing
+   */
+  query?: string;
+  /**
+   * Put before a text that is searched.
+   * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
+   */
+  document?: string;
+}
+
+/** What an adapter needs of an embedder: an {@link Embedder} has it. */
+export interface EmbedderLike {
+  readonly info: ModelInfo;
+  embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
+}
+
+/** Options that every adapter has. */
+export interface AdapterOptions {
+  /** What is put before texts. What is not given is what the model's own configuration says. */
+  prompts?: RetrievalPrompts;
+}

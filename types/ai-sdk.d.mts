@@ -1,0 +1,2 @@
+// The types for `import`: those of ai-sdk.d.ts.
+export * from './ai-sdk.js';

@@ -1,0 +1,2 @@
+// The types for `import`: those of lancedb.d.ts.
+export * from './lancedb.js';

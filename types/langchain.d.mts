@@ -1,0 +1,2 @@
+// The types for `import`: those of langchain.d.ts.
+export * from './langchain.js';

@@ -1,0 +1,2 @@
+// The types for `import`: those of llamaindex.d.ts.
+export * from './llamaindex.js';
