@@ -94,6 +94,8 @@ export declare interface ModelInfo {
     /**
      * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
      * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
+     * Of 8-bit weights those count that they were made from, so that a folder of `sentence-embedder prepare --out` and the same
+     * made on this machine are one space.
      */
     readonly fingerprint: string;
     /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
