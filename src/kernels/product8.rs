@@ -116,6 +116,9 @@ impl Task for QuantizeRow<'_> {
 /// Writes `x` as bytes and answers their scale and minimum.
 #[inline(always)]
 unsafe fn quantize_row<S: Simd>(x: &[f32], values: &mut [u8]) -> [f32; 2] {
+    if x.is_empty() {
+        return [0.0; 2];
+    }
     // SAFETY: both have the same length, a multiple of sixteen.
     unsafe {
         let mut low = S::load(x.as_ptr());

@@ -66,7 +66,7 @@ impl<'a> Graph<'a> {
         value
     }
 
-    /// The node that makes `value`, if it is of one of the default domains.
+    /// The node that makes `value`.
     #[must_use]
     pub fn producer(&self, value: &'a str) -> Option<&'a NodeProto> {
         self.producers.get(self.resolve(value)).copied()

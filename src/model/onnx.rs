@@ -1,6 +1,6 @@
 //! ONNX files: the protobuf messages, reading over a memory map without copying weights, writing weights beside the graph.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
@@ -19,6 +19,9 @@ pub mod data_type {
     pub const INT8: i32 = 3;
     pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
+
+    /// Those that a copy keeps beside its graph, to be lent to sessions; others stay in the graph.
+    pub const LENT: [i32; 5] = [FLOAT, UINT8, INT8, INT32, INT64];
 }
 
 /// `AttributeProto.AttributeType` values in use here.
@@ -222,6 +225,11 @@ impl NodeProto {
         self.attribute.iter().find(|attribute| attribute.name == name)
     }
 
+    /// The tensors that are attributes of the node.
+    pub fn constants(&self) -> impl Iterator<Item = &TensorProto> {
+        self.attribute.iter().filter_map(|attribute| attribute.t.as_ref())
+    }
+
     /// Every value that the node reads, its subgraphs included.
     pub fn reads(&self) -> Vec<&str> {
         let mut values: Vec<&str> = self
@@ -277,6 +285,12 @@ impl TensorProto {
             ],
             ..Self::default()
         }
+    }
+
+    /// What is said of the place in another file: its `location`, `offset` or `length`.
+    pub fn external(&self, key: &str) -> Option<&str> {
+        let entry = self.external_data.iter().find(|entry| entry.key == key);
+        entry.map(|entry| entry.value.as_str())
     }
 
     /// The dimensions, or an empty list if one is negative.
@@ -345,6 +359,39 @@ impl Source {
             .collect()
     }
 
+    /// The other files that constants lie in.
+    #[must_use]
+    pub fn data_files(&self) -> Vec<PathBuf> {
+        let graph = self.model.graph.as_ref();
+        let initializers = graph.into_iter().flat_map(|graph| &graph.initializer);
+        let constants = graph
+            .into_iter()
+            .flat_map(|graph| &graph.node)
+            .flat_map(NodeProto::constants);
+        let locations: BTreeSet<&str> = initializers
+            .chain(constants)
+            .filter(|tensor| tensor.data_location == EXTERNAL)
+            .filter_map(|tensor| tensor.external("location"))
+            .collect();
+        locations
+            .into_iter()
+            .map(|location| self.folder.join(location))
+            .collect()
+    }
+
+    /// Moves the bytes of `tensor` from another file into the graph.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn inline(&mut self, tensor: &mut TensorProto) -> Result<()> {
+        if tensor.data_location == EXTERNAL {
+            tensor.raw_data = self.bytes(tensor)?;
+            tensor.data_location = 0;
+            tensor.external_data.clear();
+        }
+        Ok(())
+    }
+
     /// The bytes of a tensor in the order of the file format, little-endian.
     ///
     /// # Errors
@@ -367,21 +414,18 @@ impl Source {
                     .collect()
             });
         }
-        let entry = |key: &str| {
-            tensor
-                .external_data
-                .iter()
-                .find(|entry| entry.key == key)
-                .map(|entry| entry.value.as_str())
-        };
         let invalid = || {
             Error::new(
                 ErrorKind::ModelInvalid,
                 format!("Tensor {} has no valid place in its data file", tensor.name),
             )
         };
-        let number = |key, default| entry(key).map_or(Some(default), |value| value.parse::<usize>().ok());
-        let location = entry("location").ok_or_else(invalid)?;
+        let number = |key, default| {
+            tensor
+                .external(key)
+                .map_or(Some(default), |value| value.parse::<usize>().ok())
+        };
+        let location = tensor.external("location").ok_or_else(invalid)?;
         if !Path::new(location)
             .components()
             .all(|part| matches!(part, Component::Normal(_)))
@@ -464,7 +508,7 @@ impl DataWriter {
     /// Creates `folder/name`.
     ///
     /// # Errors
-    /// `ModelInvalid` is never returned; `Internal` with the cause when the file cannot be created.
+    /// `Internal` with the cause when the file cannot be created.
     pub fn create(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
         let file = File::create(&path).context(ErrorKind::Internal, || {

@@ -56,6 +56,15 @@ pub fn divide<'a>(graph: &Graph<'a>, output: &'a str) -> Parts<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// How many linear layers it stands for.
+    pub fn products(&self) -> usize {
+        match self {
+            Self::Product(_) => 1,
+            Self::Attention(attention) => attention.projections.len(),
+            Self::Embed(..) => 0,
+        }
+    }
+
     /// The values that are not constant.
     fn reads(&self) -> Vec<&'a str> {
         match self {
@@ -76,21 +85,25 @@ impl<'a> Part<'a> {
 
 fn recognise<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Part<'a>> {
     if let Some(norm) = layer_norm(graph, value) {
-        let fits = graph
-            .constant(norm.gamma)?
-            .shape()
-            .first()
-            .is_some_and(|hidden| hidden.is_multiple_of(LANES));
-        let sum = graph.made_by(norm.input, "Add").filter(|_| fits)?;
+        let hidden = graph.constant(norm.gamma)?.shape().first().copied()?;
+        let sum = graph
+            .made_by(norm.input, "Add")
+            .filter(|_| hidden > 0 && hidden.is_multiple_of(LANES))?;
+        // A sum that goes on to the next residual, as in models that normalise first, has to be made anyway.
+        let is_used_again = graph
+            .nodes()
+            .iter()
+            .any(|node| node.op_type == "Add" && node.input.iter().any(|input| input == norm.input));
         let product = Graph::orders(sum).find_map(|(product, residual)| {
             let linear = linear(graph, product).filter(is_worth_it)?;
-            Some(Part::Product(Product {
+            let fits = linear.n == hidden && graph.constant(residual).is_none() && !is_used_again;
+            fits.then_some(Part::Product(Product {
                 linear,
                 gelu: false,
                 residual: Some((residual, norm)),
             }))
         });
-        return product.or_else(|| Some(Part::Embed(lookup(graph, norm.input)?, norm)));
+        return product.or_else(|| Some(Part::Embed(lookup(graph, norm.input, hidden)?, norm)));
     }
     if let Some(input) = gelu(graph, value) {
         let linear = linear(graph, input).filter(is_worth_it)?;

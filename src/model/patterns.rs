@@ -52,7 +52,7 @@ pub struct Attention<'a> {
 /// The sum of the rows that a token's id, position and type have in constant tables.
 #[derive(Debug, Clone)]
 pub struct Lookup<'a> {
-    /// Table and ids of each addend, the largest table first.
+    /// Table and ids of each addend, that of the tokens first.
     pub tables: Vec<(&'a str, &'a str)>,
 }
 
@@ -80,7 +80,11 @@ fn product<'a>(graph: &Graph<'a>, node: &'a NodeProto) -> Option<Linear<'a>> {
         return None;
     }
     let (weight, transposed) = match graph.made_by(weight, "Transpose") {
-        Some(transpose) => (transpose.input.first()?.as_str(), true),
+        // Without an order, axes change places.
+        Some(transpose) if transpose.attribute("perm").is_none_or(|perm| perm.ints == [1, 0]) => {
+            (transpose.input.first()?.as_str(), true)
+        }
+        Some(_) => return None,
         None => (weight, false),
     };
     let tensor = graph.constant(weight)?;
@@ -307,7 +311,7 @@ impl Factor {
         if let Some(by) = graph.scalar(by) {
             self.constant *= if divide { 1.0 / by } else { by };
             true
-        } else if comes_from_shape(graph, by, 12) {
+        } else if graph.constant(by).is_none() && comes_from_shape(graph, by, 8) {
             self.computed = true;
             true
         } else {
@@ -337,6 +341,9 @@ fn comes_from_shape<'a>(graph: &Graph<'a>, value: &'a str, depth: usize) -> bool
     }
 }
 
+/// Most tensors that are added to the scores.
+const BIASES: usize = 3;
+
 /// Walks from the softmax's input to the product of queries and keys.
 fn scores<'a>(
     graph: &Graph<'a>,
@@ -345,7 +352,7 @@ fn scores<'a>(
     biases: &mut Vec<&'a str>,
 ) -> Option<(&'a str, &'a str)> {
     let mut value = value;
-    for _ in 0..4 {
+    for _ in 0..BIASES {
         // A factor outside an addition would scale the bias too: not attention as anyone writes it.
         let node = graph.producer(value)?;
         if node.op_type != "Add" {
@@ -393,9 +400,12 @@ fn heads<'a>(graph: &Graph<'a>, value: &'a str, order: &[i64]) -> Option<(&'a st
         .map(|size| (projection, size))
 }
 
-/// `value` as a sum of table rows.
+/// Most tables that a token's row can be the sum of.
+const TABLES: usize = 4;
+
+/// `value` as a sum of table rows of `hidden` columns.
 #[must_use]
-pub fn lookup<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Lookup<'a>> {
+pub fn lookup<'a>(graph: &Graph<'a>, value: &'a str, hidden: usize) -> Option<Lookup<'a>> {
     let mut leaves = Vec::new();
     flatten(graph, value, "Add", 3, &mut leaves);
     let mut tables = leaves
@@ -406,12 +416,15 @@ pub fn lookup<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Lookup<'a>> {
             let tensor = graph.constant(table)?;
             let fits = tensor.data_type == data_type::FLOAT
                 && tensor.dims.len() == 2
+                && tensor.shape().get(1) == Some(&hidden)
                 && gather.attribute("axis").is_none_or(|axis| axis.i == 0);
             fits.then_some((tensor.shape().first().copied()?, table, ids))
         })
         .collect::<Option<Vec<_>>>()?;
-    tables.sort_by_key(|&(rows, ..)| std::cmp::Reverse(rows));
-    Some(Lookup {
+    // Ids of tokens come from outside, those of positions are computed or constant.
+    let is_made_here = |ids| graph.producer(ids).is_some() || graph.constant(ids).is_some();
+    tables.sort_by_key(|&(rows, _, ids)| (is_made_here(ids), std::cmp::Reverse(rows)));
+    (tables.len() <= TABLES).then(|| Lookup {
         tables: tables.into_iter().map(|(_, table, ids)| (table, ids)).collect(),
     })
 }

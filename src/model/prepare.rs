@@ -10,13 +10,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::events::Cancel;
+use super::onnx::Source;
 use super::store::lock::Lock;
 use crate::config::{EmbedderConfig, PREPARED_COPIES, Precision, default_threads};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -30,12 +31,18 @@ pub const DATA_FILE: &str = "model.onnx.data";
 
 const MANIFEST_FILE: &str = "prepared.json";
 
+/// Extension of a folder in which a copy is being made, and the age at which nobody is at it any more.
+const UNFINISHED: &str = "unfinished";
+const ABANDONED: Duration = Duration::from_hours(24);
+
 /// What a copy is made of and for. Equal recipes give equal copies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// The ONNX file, with size and time of its last change, and the same of its external data.
     sources: Vec<SourceFile>,
     precision: String,
+    /// The outputs of which the first that is there is kept.
+    outputs: Vec<String>,
     /// Version of the code that makes copies of this precision.
     maker: u32,
     onnx_runtime: String,
@@ -52,13 +59,13 @@ struct SourceFile {
     sample: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Manifest {
     recipe: Recipe,
     files: Vec<CopyFile>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct CopyFile {
     name: String,
     size: u64,
@@ -77,31 +84,27 @@ pub struct Cache {
 }
 
 impl Recipe {
-    /// The recipe for a copy of `onnx_file` in `precision` by version `maker` of the code.
+    /// The recipe for a copy of `onnx_file` in `precision` that keeps the first of `outputs` that is there, made by version
+    /// `maker` of the code.
     ///
     /// # Errors
     /// [`ErrorKind::ModelNotFound`] when the file cannot be read.
-    pub fn new(onnx_file: &Path, precision: Precision, maker: u32) -> Result<Self> {
-        let mut sources = vec![SourceFile::of(onnx_file)?];
-        // External data lies beside the graph under a name that only the graph knows: whatever lies there counts.
-        let beside = onnx_file
-            .parent()
-            .map(fs::read_dir)
-            .and_then(io::Result::ok)
-            .into_iter()
-            .flatten()
-            .flatten();
-        let mut beside: Vec<PathBuf> = beside
-            .map(|entry| entry.path())
-            .filter(|path| is_data_of(path, onnx_file))
-            .collect();
-        beside.sort();
-        for path in beside {
-            sources.push(SourceFile::of(&path)?);
-        }
+    pub fn new(onnx_file: &Path, precision: Precision, outputs: &[&str], maker: u32) -> Result<Self> {
+        let mut files = vec![onnx_file.to_owned()];
+        // A graph that cannot be read has no copy that could be outdated.
+        files.extend(
+            Source::open(onnx_file)
+                .map(|it| it.data_files())
+                .unwrap_or_default(),
+        );
+        let sources = files
+            .iter()
+            .map(|file| SourceFile::of(file))
+            .collect::<Result<_>>()?;
         Ok(Self {
             sources,
             precision: precision.name().to_owned(),
+            outputs: outputs.iter().map(|&output| output.to_owned()).collect(),
             maker,
             onnx_runtime: runtime::VERSION.to_owned(),
             processor: processor(),
@@ -200,13 +203,15 @@ impl Cache {
         Some(Copy { folder, manifest })
     }
 
-    /// The copy for `recipe`, made by `make` in the folder it is given unless another process was faster.
+    /// The copy for `recipe`, made by `make` in the folder it is given unless another process was faster. One that was
+    /// found `broken` is made again.
     ///
     /// # Errors
     /// Those of `make`; [`ErrorKind::ModelNotFound`] when the cache cannot be written; [`ErrorKind::Aborted`].
     pub fn find_or_make(
         &self,
         recipe: &Recipe,
+        broken: Option<&Copy>,
         cancel: &Cancel,
         make: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Copy> {
@@ -214,12 +219,14 @@ impl Cache {
         let key = recipe.key()?;
         fs::create_dir_all(&self.root).context(ErrorKind::ModelNotFound, unwritable)?;
         let _lock = Lock::acquire(&self.root.join(format!("{key}.lock")), cancel, || {})?;
-        if let Some(copy) = self.find(recipe) {
+        if let Some(copy) = self.find(recipe)
+            && broken.is_none_or(|broken| broken.manifest != copy.manifest)
+        {
             return Ok(copy);
         }
-        let unfinished = self.root.join(format!("{key}.unfinished"));
+        let unfinished = self.root.join(&key).with_extension(UNFINISHED);
         let folder = self.root.join(&key);
-        // What a process left that died here, and a copy that was found broken.
+        // What a process left that died here, and the broken copy.
         remove(&unfinished);
         remove(&folder);
         fs::create_dir(&unfinished).context(ErrorKind::ModelNotFound, unwritable)?;
@@ -234,11 +241,6 @@ impl Cache {
         self.prune(&key, recipe);
         self.find(recipe)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "A prepared copy vanished"))
-    }
-
-    /// Throws away the copy for `recipe`: it was found to be wrong.
-    pub fn discard(&self, copy: Copy) {
-        remove(&copy.folder);
     }
 
     /// Removes the copies of every model below `folder` and says how many bytes that freed.
@@ -264,13 +266,24 @@ impl Cache {
         freed
     }
 
-    /// Removes copies of the same source that nothing makes any more, and all but the last used few.
+    /// Removes copies of what the same source was before, all but the last used few of the others, and what processes that
+    /// died left.
     fn prune(&self, key: &str, recipe: &Recipe) {
-        let mut others: Vec<(SystemTime, PathBuf, Option<Recipe>)> = fs::read_dir(&self.root)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|entry| entry.file_name() != *key && entry.path().is_dir())
+        let folders = || {
+            let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+            entries.filter(|entry| entry.file_name() != *key && entry.path().is_dir())
+        };
+        for entry in folders().filter(|entry| entry.path().extension().is_some_and(|it| it == UNFINISHED)) {
+            // No process takes that long.
+            let age = entry
+                .metadata()
+                .and_then(|it| it.modified())
+                .map(|it| it.elapsed().unwrap_or_default());
+            if age.is_ok_and(|age| age > ABANDONED) {
+                remove(&entry.path());
+            }
+        }
+        let mut others: Vec<(SystemTime, PathBuf, Option<Recipe>)> = folders()
             .filter_map(|entry| {
                 let manifest = entry.path().join(MANIFEST_FILE);
                 let used = fs::metadata(&manifest).and_then(|it| it.modified()).ok()?;
@@ -285,22 +298,13 @@ impl Cache {
         let outdated = |other: &Option<Recipe>| {
             other
                 .as_ref()
-                .is_none_or(|other| other.precision == recipe.precision && path_of(other) == path_of(recipe))
+                .is_none_or(|other| other.sources != recipe.sources && path_of(other) == path_of(recipe))
         };
         for (place, (_, folder, other)) in others.iter().enumerate() {
             if outdated(other) || place + 1 >= PREPARED_COPIES {
                 remove(folder);
             }
         }
-    }
-}
-
-/// Whether `path` may be external data of `onnx_file`: exporters name it after the graph.
-fn is_data_of(path: &Path, onnx_file: &Path) -> bool {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    match (name(path), name(onnx_file)) {
-        (Some(data), Some(graph)) => data != graph && data.starts_with(&graph) && path.is_file(),
-        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every recognised part becomes one or two of our operators (see [`crate::operators`]); the rest of the graph stays. A session
 //! maps the file of weights and copies nothing. In 8 bits, [`super::quantize`] says what the weights become.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::calibration::observe;
@@ -73,11 +73,14 @@ pub fn rewrite(
         .clone();
     let graph = Graph::new(old);
     let parts = divide(&graph, output);
-    if !parts
-        .values()
-        .any(|part| matches!(part, Part::Product(_) | Part::Attention(_)))
-    {
+    let recognised: usize = parts.values().map(Part::products).sum();
+    if recognised == 0 {
         return Err(invalid("Nothing in the graph is recognised"));
+    }
+    // What we leave, ONNX Runtime must run without its own fusions: then most of the work should be ours.
+    if matches!(form, Form::Fp32) && 2 * recognised < old.node.iter().filter(|node| is_product(node)).count()
+    {
+        return Err(invalid("Too little of the graph is recognised"));
     }
     // The new nodes make the values of the old ones, whose other outputs nobody needs.
     let others = || {
@@ -117,10 +120,15 @@ pub fn rewrite(
                 Part::Embed(..) => {}
             }
         }
-        let nodes = needed(
+        let mut nodes = needed(
             others().cloned().chain(writer.nodes.iter().cloned()).collect(),
             &[output],
         );
+        for attribute in nodes.iter_mut().flat_map(|node| &mut node.attribute) {
+            if let Some(constant) = &mut attribute.t {
+                writer.source.inline(constant)?;
+            }
+        }
         writer.keep(&old.initializer, &nodes)?;
         let graph = GraphProto {
             name: old.name.clone(),
@@ -149,6 +157,11 @@ pub fn rewrite(
     Ok(writer.summary)
 }
 
+fn is_product(node: &NodeProto) -> bool {
+    let name = node.op_type.as_str();
+    name.contains("MatMul") || name == "Gemm"
+}
+
 /// Emits nodes and their tensors.
 pub(super) struct Writer<'a, 'g> {
     pub(super) graph: &'g Graph<'a>,
@@ -158,8 +171,13 @@ pub(super) struct Writer<'a, 'g> {
     form: Form<'g>,
     nodes: Vec<NodeProto>,
     pub(super) tensors: Vec<TensorProto>,
+    /// Names of the weights and biases of layers that were written already.
+    written: HashMap<Vec<LayerKey<'a>>, [String; 2]>,
     summary: Summary,
 }
+
+/// The constants of a layer: weight, whether it is transposed, bias.
+type LayerKey<'a> = (&'a str, bool, Option<&'a str>);
 
 /// A state of a [`Writer`] to go back to.
 struct Mark {
@@ -179,6 +197,7 @@ impl<'a, 'g> Writer<'a, 'g> {
             form,
             nodes: Vec::new(),
             tensors: Vec::new(),
+            written: HashMap::new(),
             summary: Summary::default(),
         }
     }
@@ -204,13 +223,13 @@ impl<'a, 'g> Writer<'a, 'g> {
     fn keep(&mut self, old: &[TensorProto], nodes: &[NodeProto]) -> Result<()> {
         let reads: HashSet<&str> = nodes.iter().flat_map(NodeProto::reads).collect();
         for tensor in old.iter().filter(|tensor| reads.contains(tensor.name.as_str())) {
-            let kept = if tensor.raw_data.len() >= 1024 || tensor.data_location != 0 {
-                let bytes = self.source.bytes(tensor)?;
-                self.data
-                    .tensor(&tensor.name, tensor.data_type, &tensor.shape(), &bytes)?
-            } else {
-                tensor.clone()
-            };
+            let mut kept = tensor.clone();
+            self.source.inline(&mut kept)?;
+            if kept.raw_data.len() >= 1024 && data_type::LENT.contains(&kept.data_type) {
+                kept = self
+                    .data
+                    .tensor(&kept.name, kept.data_type, &kept.shape(), &kept.raw_data)?;
+            }
             self.tensors.push(kept);
         }
         Ok(())
@@ -276,12 +295,30 @@ impl<'a, 'g> Writer<'a, 'g> {
 
     fn multiply_floats(&mut self, value: &str, layers: &[Linear<'a>]) -> Result<NodeProto> {
         let first = layers.first().ok_or_else(no_layers)?;
-        let (k, n) = (first.k, layers.iter().map(|layer| layer.n).sum::<usize>());
         let name = |part: &str| format!("{value}/{part}");
+        // Some models use a layer several times.
+        let of = |value: &'a str| self.graph.resolve(value);
+        let layers_of = |layer: &Linear<'a>| (of(layer.weight), layer.transposed, layer.bias.map(of));
+        let key: Vec<_> = layers.iter().map(layers_of).collect();
+        let [weight, bias] = match self.written.get(&key) {
+            Some(names) => names.clone(),
+            None => {
+                let names = [name("weight"), name("bias")];
+                self.write_floats(&names, layers)?;
+                self.written.insert(key, names.clone());
+                names
+            }
+        };
+        let inputs = vec![first.input.to_owned(), weight, bias];
+        Ok(NodeProto::new("Product", DOMAIN, inputs, value))
+    }
+
+    /// Writes the weights and biases of layers side by side, under these names.
+    fn write_floats(&mut self, [weight, bias]: &[String; 2], layers: &[Linear<'a>]) -> Result<()> {
+        let k = layers.first().ok_or_else(no_layers)?.k;
+        let n = layers.iter().map(|layer| layer.n).sum::<usize>();
         let (dims, length) = ([n / LANES, k, LANES], 4 * k * n);
-        let weight = self
-            .data
-            .begin(&name("weight"), data_type::FLOAT, &dims, length)?;
+        let weight = self.data.begin(weight, data_type::FLOAT, &dims, length)?;
         self.tensors.push(weight);
         let mut biases = Vec::with_capacity(n);
         let mut bytes = Vec::new();
@@ -297,9 +334,7 @@ impl<'a, 'g> Writer<'a, 'g> {
             }
             biases.extend(self.bias_of(layer)?);
         }
-        self.floats(&name("bias"), &[n], &biases)?;
-        let inputs = vec![first.input.to_owned(), name("weight"), name("bias")];
-        Ok(NodeProto::new("Product", DOMAIN, inputs, value))
+        self.floats(bias, &[n], &biases)
     }
 
     fn norm(&mut self, value: &str, norm: &LayerNorm<'a>) -> Result<[String; 2]> {

@@ -1,7 +1,7 @@
 //! Whether a tensor's type, shape and bytes fit each other: checked once for all of a file, so that nothing later
 //! allocates, divides or reads by a shape that is not true.
 
-use super::onnx::{EXTERNAL, Source, TensorProto};
+use super::onnx::{EXTERNAL, NodeProto, Source, TensorProto};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Checks the constant tensors of `source`: its initializers and the values of its `Constant` nodes.
@@ -12,10 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn check(source: &mut Source) -> Result<()> {
     // Reading external tensors takes the whole source; what is read is windows into maps.
     let graph = source.model.graph.take().unwrap_or_default();
-    let constants = graph
-        .node
-        .iter()
-        .flat_map(|node| node.attribute.iter().filter_map(|attribute| attribute.t.as_ref()));
+    let constants = graph.node.iter().flat_map(NodeProto::constants);
     let checked = graph
         .initializer
         .iter()

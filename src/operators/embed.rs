@@ -132,7 +132,7 @@ impl<F: Form> Kernel for EmbedKernel<F> {
         let rows = table.values.len() / hidden;
         let table = F::table(table, tensor::<f32>(ranges)?, hidden)?;
         check(known(ids.values, rows), "A token id is not in the vocabulary")?;
-        let addends = addends(others, ids.values.len(), hidden)?;
+        let addends = addends(others, &ids.shape, hidden)?;
         let shape: Vec<i64> = ids.shape.iter().chain([&hidden]).map(|&dim| dim as i64).collect();
         let mut out = context.output(0, shape)?.ok_or_else(|| missing("output"))?;
         let (_, out) = out.try_extract_tensor_mut::<f32>()?;
@@ -155,17 +155,22 @@ impl<F: Form> Kernel for EmbedKernel<F> {
     }
 }
 
-/// The pairs of ids and table that follow the token table.
-fn addends<'a>(pairs: &'a [Option<ValueRef<'_>>], tokens: usize, hidden: usize) -> Outcome<Vec<Addend<'a>>> {
+/// The pairs of ids and table that follow the token table. Their ids are those of each token of the `shape`, or fewer
+/// axes of them that repeat.
+fn addends<'a>(
+    pairs: &'a [Option<ValueRef<'_>>],
+    shape: &[usize],
+    hidden: usize,
+) -> Outcome<Vec<Addend<'a>>> {
     let mut addends = Vec::new();
     for pair in pairs.chunks_exact(2) {
         let [ids, table] = pair else { break };
         let (Some(ids), Some(table)) = (tensor::<i64>(ids)?, tensor::<f32>(table)?) else {
             break;
         };
-        let divides = !ids.values.is_empty() && tokens.is_multiple_of(ids.values.len());
+        let own: Vec<usize> = ids.shape.iter().copied().skip_while(|&size| size == 1).collect();
         check(
-            tokens == 0 || divides,
+            shape.ends_with(&own),
             "Position or type ids do not fit the token ids",
         )?;
         check(

@@ -12,7 +12,8 @@ use crate::kernels::rows::{AddAndNormalize, Norm};
 use crate::kernels::simd::LANES;
 use crate::kernels::{Isa, product, product8, run};
 
-/// Rows that one thread takes through a whole product: what it reads and writes of them stays in the second-level cache.
+/// Rows that one thread takes through a whole product: what it reads and writes of them at a time stays in the
+/// second-level cache.
 const ROW_BLOCK: usize = 96;
 /// Fewer rows than this per thread, and the threads share the columns instead.
 const ROWS_WORTH_SPLITTING: usize = 24;
@@ -251,10 +252,10 @@ impl<F: Form> Kernel for ProductKernel<F> {
         let x = context.input(0)?;
         let x = tensor::<f32>(&x)?.ok_or_else(|| missing("x"))?;
         let k = x.shape.last().copied().unwrap_or(0);
-        if let Some((node, observations)) = &self.observed {
-            observations.note(node, x.values, k);
-        }
         F::with_weights(context, k, |weights, n| {
+            if let Some((node, observations)) = &self.observed {
+                observations.note(node, x.values, k);
+            }
             let rows = x.values.len() / k;
             let first = 1 + F::WEIGHTS.0.len() + F::WEIGHTS.1.len();
             let rest = (first..context.num_inputs()?)

@@ -47,7 +47,7 @@ pub fn export(config: &EmbedderConfig, out: &Path, watch: &Watch) -> Result<Mani
     std::fs::create_dir_all(&graphs).context(ErrorKind::ModelNotFound, || {
         format!("{} cannot be written", graphs.display())
     })?;
-    loading::quantize(&spec, &tokenizer, &graphs, watch.cancel())?;
+    loading::make_copy(&spec, &tokenizer, &graphs, config.threads, watch.cancel())?;
     manifest.precision = Some(spec.precision.name().to_owned());
     manifest.made_from = Some(MadeFrom {
         published: fingerprint::weights(&spec.onnx_file)?,

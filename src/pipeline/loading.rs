@@ -17,7 +17,7 @@ use crate::model::events::{Cancel, LoadEvent, Watch};
 use crate::model::fingerprint::Contents;
 use crate::model::folder::ModelSpec;
 use crate::model::onnx;
-use crate::model::prepare::{Cache, Copy, Recipe};
+use crate::model::prepare::{Cache, Copy, GRAPH_FILE, Recipe};
 use crate::model::rewrite::{Form, REWRITER_VERSION, rewrite};
 
 /// Smallest cosine of the known text's vector in a copy to the model's. An fp32 copy only adds in another order; an
@@ -29,7 +29,7 @@ const fn smallest_cosine(precision: Precision) -> f64 {
     }
 }
 
-/// Embedded by a model and by its new copy, which is only used if both agree.
+/// Embedded by a model and by its new copy, beside the same backwards: the copy is only used if both agree.
 const KNOWN_TEXT: &str = "The quick brown fox jumps over the lazy dog; 敏捷的棕色狐狸跳过懒狗。";
 
 /// What loading a model gives.
@@ -98,7 +98,7 @@ fn prepare_or_plain(
         watch.tell(LoadEvent::Preparing {
             model: config.model.clone(),
         });
-        match prepare(spec, tokenizer, broken, config, watch) {
+        match prepare(spec, tokenizer, broken.as_ref(), config, watch) {
             Ok(sessions) => return Ok((sessions, spec.precision)),
             Err(Unprepared::Unusable(error)) => return Err(error),
             Err(Unprepared::Copy(error)) => {
@@ -143,7 +143,12 @@ enum Unprepared {
 }
 
 fn recipe(spec: &ModelSpec) -> Result<Recipe> {
-    Recipe::new(&spec.onnx_file, spec.precision, REWRITER_VERSION)
+    Recipe::new(
+        &spec.onnx_file,
+        spec.precision,
+        &wanted_outputs(spec),
+        REWRITER_VERSION,
+    )
 }
 
 /// The copy that an earlier load made. Without a cache or a readable model there is none, which the rest of the load
@@ -155,92 +160,91 @@ fn known_copy(spec: &ModelSpec, config: &EmbedderConfig) -> Option<Copy> {
     Cache::of(config).ok()?.find(&recipe(spec).ok()?)
 }
 
-/// Makes a copy in place of `broken`, and opens it if it gives the same vector as the model.
+/// Makes a copy in place of `broken` and opens it.
 fn prepare(
     spec: &ModelSpec,
     tokenizer: &Tokenizer,
-    broken: Option<Copy>,
+    broken: Option<&Copy>,
     config: &EmbedderConfig,
     watch: &Watch,
 ) -> std::result::Result<Sessions, Unprepared> {
-    let known = tokenizer.encode(KNOWN_TEXT).map_err(Unprepared::Unusable)?;
     let recipe = recipe(spec).map_err(Unprepared::Unusable)?;
     let cache = Cache::of(config).map_err(Unprepared::Copy)?;
-    if let Some(broken) = broken {
-        cache.discard(broken);
-    }
-    let mut expected = None;
+    let make = |folder: &Path| make_copy(spec, tokenizer, folder, config.threads, watch.cancel());
     let copy = cache
-        .find_or_make(&recipe, watch.cancel(), |folder| {
-            expected = Some(make_copy(spec, tokenizer, &known, folder, config, watch)?);
-            Ok(())
-        })
+        .find_or_make(&recipe, broken, watch.cancel(), make)
         .map_err(Unprepared::Copy)?;
-    let checked = open_shared(spec, &copy.graph(), config, watch).and_then(|mut sessions| {
-        // Another process may have been faster; it has checked its copy.
-        if let Some(expected) = expected {
-            let got = vector(&mut sessions.wide, &known)?;
-            agree(&expected, &got, smallest_cosine(spec.precision))?;
-        }
-        Ok(sessions)
-    });
-    checked.map_err(|error| {
-        cache.discard(copy);
-        Unprepared::Copy(error)
-    })
+    open_shared(spec, &copy.graph(), config, watch).map_err(Unprepared::Copy)
 }
 
-/// Writes a copy of `spec` into `folder` and answers the vector that the model itself has for `known`.
-fn make_copy(
+/// Writes a copy of `spec` into `folder`, which is empty, and sees that it gives the vectors that the model gives.
+///
+/// # Errors
+/// As [`rewrite`] and [`Session::open`]; [`ErrorKind::ModelInvalid`] for other vectors.
+pub fn make_copy(
     spec: &ModelSpec,
     tokenizer: &Tokenizer,
-    known: &Sequence,
     folder: &Path,
-    config: &EmbedderConfig,
-    watch: &Watch,
-) -> Result<Vec<f32>> {
-    let cancel = watch.cancel();
-    let rewritten = match spec.precision {
-        Precision::Fp32 if Isa::detect().has_fast_floats() => {
-            rewrite(&spec.onnx_file, &output(spec)?, Form::Fp32, folder, cancel).map(drop)
-        }
+    threads: usize,
+    cancel: &Cancel,
+) -> Result<()> {
+    let known = tokenizer.encode(KNOWN_TEXT)?;
+    let check = |mut model: Session| {
+        let expected = vectors(&mut model, &known)?;
+        drop(model);
+        let mut copy = open_copy(spec, &folder.join(GRAPH_FILE), threads, cancel)?;
+        agree(
+            &expected,
+            &vectors(&mut copy, &known)?,
+            smallest_cosine(spec.precision),
+        )
+    };
+    let made = match spec.precision {
+        Precision::Fp32 if Isa::detect().has_fast_floats() => output(spec)
+            .and_then(|output| rewrite(&spec.onnx_file, &output, Form::Fp32, folder, cancel))
+            .map(drop),
         Precision::Fp32 => Err(Error::new(ErrorKind::ModelInvalid, "Not for this processor")),
         Precision::Int8 => quantize(spec, tokenizer, folder, cancel),
     };
-    match rewritten {
-        Ok(()) => reference_vector(spec, known, folder, config, cancel),
+    let checked = made.and_then(|()| {
+        // The model as it was published, without loading it: its weights are read where they lie.
+        let skeleton = folder.join("skeleton.onnx");
+        let weights = Arc::new(Weights::of_model(&spec.onnx_file, &skeleton)?);
+        let checked =
+            Session::open(spec, Graph::Reference(&skeleton, &weights), threads, cancel).and_then(check);
+        fs::remove_file(&skeleton).context(ErrorKind::Internal, || {
+            format!("{} cannot be removed", skeleton.display())
+        })?;
+        checked
+    });
+    match checked {
         // What we cannot rewrite, ONNX Runtime can still optimise.
-        Err(error) if spec.precision == Precision::Fp32 && error.kind() == ErrorKind::ModelInvalid => {
-            let graph = Graph::Saved(&spec.onnx_file, folder);
-            vector(&mut Session::open(spec, graph, config.threads, cancel)?, known)
+        Err(error)
+            if spec.precision == Precision::Fp32
+                && matches!(error.kind(), ErrorKind::ModelInvalid | ErrorKind::Inference) =>
+        {
+            empty(folder)?;
+            check(Session::open(
+                spec,
+                Graph::Saved(&spec.onnx_file, folder),
+                threads,
+                cancel,
+            )?)
         }
-        Err(error) => Err(error),
+        checked => checked,
     }
 }
 
-/// The vector of the model as it was published, without loading it: its weights are read where they lie.
-fn reference_vector(
-    spec: &ModelSpec,
-    known: &Sequence,
-    folder: &Path,
-    config: &EmbedderConfig,
-    cancel: &Cancel,
-) -> Result<Vec<f32>> {
-    let skeleton = folder.join("skeleton.onnx");
-    let weights = Arc::new(Weights::of_model(&spec.onnx_file, &skeleton)?);
-    let graph = Graph::Reference(&skeleton, &weights);
-    let vector = vector(&mut Session::open(spec, graph, config.threads, cancel)?, known)?;
-    fs::remove_file(&skeleton).context(ErrorKind::Internal, || {
-        format!("{} cannot be removed", skeleton.display())
-    })?;
-    Ok(vector)
+fn empty(folder: &Path) -> Result<()> {
+    fs::remove_dir_all(folder)
+        .and_then(|()| fs::create_dir(folder))
+        .context(ErrorKind::Internal, || {
+            format!("{} cannot be emptied", folder.display())
+        })
 }
 
 /// Writes the 8-bit copy of `spec` into `folder`, calibrated with the built-in sentences.
-///
-/// # Errors
-/// As [`rewrite`].
-pub fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path, cancel: &Cancel) -> Result<()> {
+fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path, cancel: &Cancel) -> Result<()> {
     let examples = SENTENCES
         .iter()
         .map(|sentence| {
@@ -277,10 +281,7 @@ fn output(spec: &ModelSpec) -> Result<String> {
 /// A session of all threads and one for each, all on the same pages of a copy's weights.
 fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &Watch) -> Result<Sessions> {
     let weights = Weights::of_copy(graph)?.map(Arc::new);
-    let graph = match &weights {
-        Some(weights) => Graph::Rewritten(graph, weights),
-        None => Graph::Optimised(graph),
-    };
+    let graph = copied(graph, weights.as_ref());
     let open = |threads| Session::open(spec, graph, threads, watch.cancel());
     Ok(Sessions {
         wide: open(config.threads)?,
@@ -288,9 +289,25 @@ fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &
     })
 }
 
-fn vector(session: &mut Session, sequence: &Sequence) -> Result<Vec<f32>> {
+/// One session of a copy.
+fn open_copy(spec: &ModelSpec, graph: &Path, threads: usize, cancel: &Cancel) -> Result<Session> {
+    let weights = Weights::of_copy(graph)?.map(Arc::new);
+    Session::open(spec, copied(graph, weights.as_ref()), threads, cancel)
+}
+
+fn copied<'a>(graph: &'a Path, weights: Option<&'a Arc<Weights>>) -> Graph<'a> {
+    match weights {
+        Some(weights) => Graph::Rewritten(graph, weights),
+        None => Graph::Optimised(graph),
+    }
+}
+
+/// The vectors of a sequence and of the same backwards, together.
+fn vectors(session: &mut Session, sequence: &Sequence) -> Result<Vec<f32>> {
+    let mut backwards = sequence.clone();
+    backwards.ids.reverse();
     let stop = session.stop_handle()?;
-    Ok(session.run(&[sequence], &stop)?.0)
+    Ok(session.run(&[sequence, &backwards], &stop)?.0)
 }
 
 fn agree(expected: &[f32], got: &[f32], smallest: f64) -> Result<()> {
@@ -307,7 +324,7 @@ fn agree(expected: &[f32], got: &[f32], smallest: f64) -> Result<()> {
     Err(Error::new(
         ErrorKind::ModelInvalid,
         format!(
-            "the copy's vector of a known text has cosine {cosine:.6} to the model's, {smallest} is needed"
+            "the copy's vectors of a known text have cosine {cosine:.6} to the model's, {smallest} is needed"
         ),
     ))
 }

@@ -64,16 +64,18 @@ impl Weights {
         let mut source = Source::open(graph_file)?;
         let mut model = source.model.clone();
         let mut tensors = Vec::new();
+        if let Some(graph) = &mut model.graph {
+            let constants = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
+            for constant in constants.filter_map(|attribute| attribute.t.as_mut()) {
+                source.inline(constant)?;
+            }
+        }
         for tensor in model.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
-            let large = tensor.raw_data.len() >= WORTH_LENDING || tensor.data_location == EXTERNAL;
-            if tensor.data_type != data_type::FLOAT || !large {
+            source.inline(tensor)?;
+            if tensor.data_type != data_type::FLOAT || tensor.raw_data.len() < WORTH_LENDING {
                 continue;
             }
-            let bytes = source.bytes(tensor)?;
-            if bytes.len() != 4 * tensor.shape().iter().product::<usize>() {
-                let sentence = format!("Tensor {} is not a whole f32 tensor", tensor.name);
-                return Err(Error::new(ErrorKind::ModelInvalid, sentence));
-            }
+            let bytes = std::mem::take(&mut tensor.raw_data);
             *tensor = TensorProto::outside(
                 &tensor.name,
                 tensor.data_type,
