@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{embed, expand, fixture_json, fixtures};
-use sentence_embedder::config::{EmbedderConfig, PREPARED_COPIES, Precision};
+use sentence_embedder::config::{EmbedderConfig, PREPARED_COPIES, Pooling, Precision};
 use sentence_embedder::error::ErrorKind;
 use sentence_embedder::model::events::{Cancel, LoadEvent, Watch};
 use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
@@ -122,6 +122,39 @@ fn a_model_of_which_nothing_is_recognised_gets_a_copy_from_onnx_runtime() {
     // An operator of ours would be named after what it makes.
     for ours in ["/Product", "/Embed", "/Attention"] {
         assert!(!graph.windows(ours.len()).any(|bytes| bytes == ours.as_bytes()));
+    }
+}
+
+#[test]
+fn loads_that_read_another_output_get_a_copy_of_their_own() {
+    // Without the pooling's configuration, the graph's own sentence_embedding is read unless a pooling is asked for.
+    let models = tempfile::tempdir().unwrap();
+    let variant = &fixture_json("variants.json")["sentence-embedding"];
+    let folder = expand("sentence-embedding", variant, models.path());
+    fs::remove_file(folder.join("modules.json")).unwrap();
+    fs::remove_dir_all(folder.join("1_Pooling")).unwrap();
+    let vector = |pooling: Option<Pooling>, prepare: bool, cache: &Path| {
+        let config = EmbedderConfig {
+            pooling,
+            prepare,
+            cache_dir: Some(cache.to_path_buf()),
+            ..common::config(&folder, &Value::Null)
+        };
+        let embedder = common::load_config(&config).unwrap();
+        embed(&embedder, &["some words".to_owned()]).unwrap().remove(0)
+    };
+    let poolings = [Some(Pooling::Cls), None];
+    for order in [[0, 1], [1, 0]] {
+        let cache = tempfile::tempdir().unwrap();
+        let [first, second] = order.map(|which| {
+            let expected = vector(poolings[which], false, cache.path());
+            let got = vector(poolings[which], true, cache.path());
+            let furthest = expected.iter().zip(&got).map(|(a, b)| (a - b).abs());
+            assert!(furthest.fold(0.0, f32::max) < 1e-5, "{:?}", poolings[which]);
+            got
+        });
+        assert_ne!(first, second);
+        assert_eq!(copies(cache.path()).len(), 2);
     }
 }
 
@@ -328,27 +361,48 @@ fn a_portable_copy_is_a_model_folder_of_its_own() {
     }
 }
 
-/// Where a child process of the next test keeps its copies.
+/// Where a child process of the next tests keeps its copies.
 const CHILD_CACHE: &str = "SENTENCE_EMBEDDER_TEST_CHILD_CACHE";
+
+/// A process that prepares a model into `cache`.
+fn preparing_process(cache: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "prepares_as_a_child_process"])
+        .env(CHILD_CACHE, cache)
+        .stdout(std::process::Stdio::null());
+    command
+}
+
+/// What a child process does; nothing in the test run itself.
+#[test]
+fn prepares_as_a_child_process() {
+    if let Some(cache) = std::env::var_os(CHILD_CACHE) {
+        let (embedder, _) = load(&fixtures().join("xlmr"), Path::new(&cache), Precision::Int8);
+        assert!(least_cosine(&embedder, "xlmr") > 0.99);
+    }
+}
+
+#[test]
+fn processes_that_prepare_at_once_make_one_copy() {
+    let cache = tempfile::tempdir().unwrap();
+    let children: Vec<_> = (0..4)
+        .map(|_| preparing_process(cache.path()).spawn().unwrap())
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(copies(cache.path()).len(), 1);
+    let (_, told) = load(&fixtures().join("xlmr"), cache.path(), Precision::Int8);
+    assert_eq!(told, "L");
+}
 
 #[test]
 fn a_process_that_is_killed_while_it_prepares_leaves_nothing_that_is_loaded() {
-    if let Some(cache) = std::env::var_os(CHILD_CACHE) {
-        load(&fixtures().join("xlmr"), Path::new(&cache), Precision::Int8);
-        return;
-    }
     let cache = tempfile::tempdir().unwrap();
     for moment in 0..10 {
         drop(fs::remove_dir_all(cache.path().join("prepared")));
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "a_process_that_is_killed_while_it_prepares_leaves_nothing_that_is_loaded",
-            ])
-            .env(CHILD_CACHE, cache.path())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = preparing_process(cache.path()).spawn().unwrap();
         thread::sleep(Duration::from_millis(15 * moment));
         child.kill().unwrap();
         child.wait().unwrap();
