@@ -32,10 +32,10 @@ test('the main package has the built code, the types and the words, and no more'
   const files = [...unpacked(archiveOf(main)).keys()];
   expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.mjs']));
   expect(
-    files.filter((file) => /\.(ts|map|node|tgz)$|test\.js$/.test(file) && !/^[a-z]+\.d\.m?ts$/.test(file)),
+    files.filter((file) => /\.(ts|map|node|tgz)$|test\.js$/.test(file) && !/^(types\/)?[a-z-]+\.d\.m?ts$/.test(file)),
   ).toEqual([]);
-  const others = (main.files ?? []).filter((file) => file !== 'dist');
-  expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(
+  const others = (main.files ?? []).filter((file) => file !== 'dist' && file !== 'types');
+  expect(files.filter((file) => !/^(dist|types)\//.test(file)).sort()).toEqual(
     [...others, 'LICENSE', 'README.md', 'package.json'].sort(),
   );
 });
