@@ -88,6 +88,7 @@ SPECIAL_TOKENS = {
     "pad_token": "<pad>",
     "cls_token": "<s>",
     "mask_token": {
+        "__type": "AddedToken",  # what transformers.js knows it by
         "content": "<mask>",
         "single_word": False,
         "lstrip": True,
