@@ -1,6 +1,6 @@
 //! Copies of tiny BERT, XLM-R and MPNet models, in f32 and 8 bits, against the models themselves, on ONNX Runtime.
 //!
-//! Needs `ORT_DYLIB_PATH`; says so and passes without, as there is no runtime to test against.
+//! Needs `ORT_DYLIB_PATH`, which `npm run test:rust` sets.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -326,10 +326,8 @@ fn resolve_output(outputs: &[Outlet], spec: &ModelSpec) -> Result<(String, Reado
                 && matches!(output.dtype(), ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } if shape.len() == rank)
         })
     };
-    let tokens = ["last_hidden_state", "token_embeddings"]
-        .into_iter()
-        .find(|name| has(name, 3));
-    let ready = Some("sentence_embedding").filter(|name| has(name, 2));
+    let tokens = TOKEN_OUTPUTS.into_iter().find(|name| has(name, 3));
+    let ready = Some(READY_OUTPUT).filter(|name| has(name, 2));
     let asked_for = spec.pooling.source == OPTION_POOLING;
     match (tokens, ready) {
         // The graph's own pooling is better than a guess; what the folder or the caller says is better than both.
