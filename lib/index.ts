@@ -59,6 +59,7 @@ export type {
   Pooling,
   Precision,
   PreparingEvent,
+  LoadingEvent,
   Priority,
   StreamedVector,
   StreamOptions,

@@ -92,6 +92,13 @@ export interface PreparingEvent {
   readonly model: string;
 }
 
+/** The model, or the copy of it that was prepared, is opened. */
+export interface LoadingEvent {
+  readonly type: 'loading';
+  /** The model as {@link LoadOptions.model} named it. */
+  readonly model: string;
+}
+
 /** Something did not work that the load can do without. */
 export interface WarningEvent {
   readonly type: 'warning';
@@ -114,11 +121,18 @@ export interface ModelLoadedEvent {
 
 /**
  * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
- * times, `model_cached`, `preparing`, `warning`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
- * you do not know.
+ * times, `model_cached`, `preparing`, `loading`, `model_loaded`. What is not needed is left out. A prepared copy that turns out to be
+ * damaged is prepared again after `loading`; one that cannot be made is told by `warning`, and the model is loaded as it is. More kinds
+ * may be added: ignore those you do not know.
  */
 export type LoadEvent =
-  DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | WarningEvent | ModelLoadedEvent;
+  | DownloadStartedEvent
+  | DownloadProgressEvent
+  | ModelCachedEvent
+  | PreparingEvent
+  | LoadingEvent
+  | WarningEvent
+  | ModelLoadedEvent;
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export interface LoadOptions {

@@ -25,13 +25,14 @@ use sentence_embedder::pipeline::embedder::Embedder;
 use sentence_embedder::pipeline::export::export;
 use serde_json::Value;
 
-/// A load's embedder and what it told, `P` for preparing, `W` for a warning, `L` for loaded.
+/// A load's embedder and what it told, `P` for preparing, `O` for opening, `W` for a warning, `L` for loaded.
 fn load(model: &Path, cache: &Path, precision: Precision) -> (Arc<Embedder>, String) {
     let told = Arc::new(Mutex::new(String::new()));
     let events = Arc::clone(&told);
     let on_event = Box::new(move |event| {
         events.lock().unwrap().push(match event {
             LoadEvent::Preparing { .. } => 'P',
+            LoadEvent::Loading { .. } => 'O',
             LoadEvent::Warning { message } => {
                 eprintln!("{message}");
                 'W'
@@ -96,7 +97,7 @@ fn a_copy_is_made_once_and_gives_the_models_vectors() {
         for model in ["bert", "xlmr", "mpnet"] {
             let cache = tempfile::tempdir().unwrap();
             let folder = fixtures().join(model);
-            for expected in ["PL", "L"] {
+            for expected in ["POL", "OL"] {
                 let (embedder, told) = load(&folder, cache.path(), precision);
                 assert_eq!(told, expected, "{model}");
                 assert_eq!(embedder.info().precision, precision);
@@ -113,7 +114,7 @@ fn a_model_of_which_nothing_is_recognised_gets_a_copy_from_onnx_runtime() {
     let (cache, models) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let variant = &fixture_json("variants.json")["token-embeddings"];
     let folder = expand("token-embeddings", variant, models.path());
-    for expected in ["PL", "L"] {
+    for expected in ["POL", "OL"] {
         let (embedder, told) = load(&folder, cache.path(), Precision::Fp32);
         assert_eq!(told, expected);
         assert!(least_cosine(&embedder, "token_embeddings") > 0.999_999);
@@ -182,12 +183,17 @@ fn a_copy_that_was_changed_is_made_again() {
         for (number, damage) in damage.iter().enumerate() {
             damage(&copies(cache.path())[0]);
             let (embedder, told) = load(&model, cache.path(), precision);
-            assert_eq!(told, "PL", "damage {number} in {}", precision.name());
+            // What a look at the manifest shows is not opened first.
+            assert!(
+                matches!(told.as_str(), "OPOL" | "POL"),
+                "damage {number} in {}: {told}",
+                precision.name()
+            );
             assert!(least_cosine(&embedder, "xlmr") > 0.99, "damage {number}");
             drop(embedder);
             assert_eq!(
                 load(&model, cache.path(), precision).1,
-                "L",
+                "OL",
                 "damage {number} was not mended"
             );
         }
@@ -211,7 +217,7 @@ fn a_copy_of_another_processor_or_version_is_not_used() {
     changed["recipe"]["processor"] = "z80".into();
     fs::write(&manifest, changed.to_string()).unwrap();
     let (embedder, told) = load(&model, cache.path(), Precision::Fp32);
-    assert_eq!(told, "PL");
+    assert_eq!(told, "POL");
     assert!(least_cosine(&embedder, "bert") > 0.999_999);
 }
 
@@ -224,7 +230,7 @@ fn a_model_that_is_replaced_under_its_name_gets_a_new_copy() {
     let before = embed(&load(&folder, cache.path(), Precision::Fp32).0, &text).unwrap();
     fs::copy(folder.join("onnx/model_alt.onnx"), folder.join("onnx/model.onnx")).unwrap();
     let (embedder, told) = load(&folder, cache.path(), Precision::Fp32);
-    assert_eq!(told, "PL");
+    assert_eq!(told, "POL");
     assert_ne!(embed(&embedder, &text).unwrap(), before);
     assert_eq!(copies(cache.path()).len(), 1, "the old copy was kept");
 }
@@ -237,7 +243,7 @@ fn a_cache_that_cannot_be_written_is_told_and_done_without() {
     fs::write(&cache, "").unwrap();
     for precision in Precision::ALL {
         let (embedder, told) = load(&fixtures().join("xlmr"), &cache, precision);
-        assert_eq!(told, "PWL");
+        assert_eq!(told, "PWOL");
         assert_eq!(
             embedder.info().precision,
             Precision::Fp32,
@@ -388,7 +394,7 @@ fn processes_that_prepare_at_once_make_one_copy() {
     }
     assert_eq!(copies(cache.path()).len(), 1);
     let (_, told) = load(&fixtures().join("xlmr"), cache.path(), Precision::Int8);
-    assert_eq!(told, "L");
+    assert_eq!(told, "OL");
 }
 
 #[test]

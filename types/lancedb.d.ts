@@ -88,10 +88,18 @@ export declare type InputType = 'query' | 'document';
 
 /**
  * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
- * times, `model_cached`, `preparing`, `warning`, `model_loaded`. What is not needed is left out. More kinds may be added: ignore those
- * you do not know.
+ * times, `model_cached`, `preparing`, `loading`, `model_loaded`. What is not needed is left out. A prepared copy that turns out to be
+ * damaged is prepared again after `loading`; one that cannot be made is told by `warning`, and the model is loaded as it is. More kinds
+ * may be added: ignore those you do not know.
  */
-declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | WarningEvent | ModelLoadedEvent;
+declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | LoadingEvent | WarningEvent | ModelLoadedEvent;
+
+/** The model, or the copy of it that was prepared, is opened. */
+declare interface LoadingEvent {
+    readonly type: 'loading';
+    /** The model as {@link LoadOptions.model} named it. */
+    readonly model: string;
+}
 
 /** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
 export declare interface LoadOptions {

@@ -60,6 +60,7 @@ describe('initialize', () => {
       tell?.({ type: 'something new' });
       tell?.({ type: 'model_cached', model: 'm' });
       tell?.({ type: 'preparing', model: 'm' });
+      tell?.({ type: 'loading', model: 'm' });
       tell?.({ type: 'download_progress', file: 'late', loaded: 5, total: 10, overall: 0.5 });
       late = () => tell?.({ type: 'warning', message: 'later still' });
       return Embedder.load({ model: modelName });

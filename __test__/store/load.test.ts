@@ -60,7 +60,7 @@ test('a model of the hub is fetched, and the next load asks nobody', async () =>
     wanted.tolerance,
   );
   const kinds = [...new Set(events.map((event) => event.type))].filter((kind) => kind !== 'preparing');
-  expect(kinds).toEqual(['download_started', 'download_progress', 'model_cached', 'model_loaded']);
+  expect(kinds).toEqual(['download_started', 'download_progress', 'model_cached', 'loading', 'model_loaded']);
   const progress = events.filter((event) => event.type === 'download_progress');
   expect(progress.at(-1)).toMatchObject({ overall: 1 });
   for (const { loaded, total } of progress) expect(loaded).toBeLessThanOrEqual(total);

@@ -187,8 +187,7 @@ export interface CallOptions {
 
 /**
  * Steps from `initialize` to an answer, in this order; those that are not needed are left out, and none comes after a
- * later one. Whether there is anything to prepare shows only on the way, so a model that has been prepared is `'checking'` until it is
- * there.
+ * later one. A prepared copy that turns out to be damaged is made again while the stage is `'loading'`.
  */
 export type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
 

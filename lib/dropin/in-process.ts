@@ -59,11 +59,7 @@ class NativeEngine implements Engine {
         tellStage(event, tell);
       },
     };
-    // Whether there is something to prepare shows during the load, and preparing comes before loading.
-    if (config.load?.prepare === false) tell('loading', `Loading ${model}`);
-    const embedder = await Embedder.load(options);
-    tell('loading', `Loaded ${model}`, 1);
-    return new NativeEngine(embedder);
+    return new NativeEngine(await Embedder.load(options));
   }
 
   embed(texts: readonly string[], { signal, timeoutMs, priority }: EngineCall): Promise<Float32Array[]> {
@@ -104,5 +100,6 @@ function tellStage(
   if (type === 'download_started') tell('downloading', `Downloading ${model}`, 0);
   if (type === 'download_progress') tell('downloading', `Downloading ${file}`, overall);
   if (type === 'preparing') tell('preparing', `Preparing ${model} for this computer`);
+  if (type === 'loading') tell('loading', `Loading ${model}`);
   if (type === 'warning') tell('loading', message ?? `Loading ${model} as it is`); // it could not be prepared
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One step of a load, in the order in which they come. A folder starts at [`Preparing`](Self::Preparing) or
-/// [`ModelLoaded`](Self::ModelLoaded); a model that is in the cache starts at [`ModelCached`](Self::ModelCached).
+/// [`Loading`](Self::Loading); a model that is in the cache starts at [`ModelCached`](Self::ModelCached). What turns out
+/// to be unusable while it is loaded is followed by [`Preparing`](Self::Preparing) or a [`Warning`](Self::Warning), and
+/// by [`Loading`](Self::Loading) again.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LoadEvent {
     /// Files will be fetched from the hub.
@@ -38,6 +40,11 @@ pub enum LoadEvent {
     },
     /// A copy of the model that loads faster is made.
     Preparing {
+        /// The model as it was named.
+        model: String,
+    },
+    /// The model, or its copy, is opened.
+    Loading {
         /// The model as it was named.
         model: String,
     },

@@ -21,6 +21,7 @@ pub fn to_json(event: &LoadEvent) -> Value {
         }
         LoadEvent::ModelCached { model } => json!({ "type": "model_cached", "model": model }),
         LoadEvent::Preparing { model } => json!({ "type": "preparing", "model": model }),
+        LoadEvent::Loading { model } => json!({ "type": "loading", "model": model }),
         LoadEvent::Warning { message } => json!({ "type": "warning", "message": message }),
         LoadEvent::ModelLoaded {
             model,

@@ -121,6 +121,7 @@ fn prepare_or_plain(
             ),
         ));
     }
+    tell_loading(config, watch);
     let plain = Sessions {
         wide: Session::open(
             spec,
@@ -280,6 +281,7 @@ fn output(spec: &ModelSpec) -> Result<String> {
 
 /// A session of all threads and one for each, all on the same pages of a copy's weights.
 fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &Watch) -> Result<Sessions> {
+    tell_loading(config, watch);
     let weights = Weights::of_copy(graph)?.map(Arc::new);
     let graph = copied(graph, weights.as_ref());
     let open = |threads| Session::open(spec, graph, threads, watch.cancel());
@@ -287,6 +289,12 @@ fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &
         wide: open(config.threads)?,
         narrow: (0..config.threads).map(|_| open(1)).collect::<Result<_>>()?,
     })
+}
+
+fn tell_loading(config: &EmbedderConfig, watch: &Watch) {
+    watch.tell(LoadEvent::Loading {
+        model: config.model.clone(),
+    });
 }
 
 /// One session of a copy.
