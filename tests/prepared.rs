@@ -183,12 +183,9 @@ fn a_copy_that_was_changed_is_made_again() {
         for (number, damage) in damage.iter().enumerate() {
             damage(&copies(cache.path())[0]);
             let (embedder, told) = load(&model, cache.path(), precision);
-            // What a look at the manifest shows is not opened first.
-            assert!(
-                matches!(told.as_str(), "OPOL" | "POL"),
-                "damage {number} in {}: {told}",
-                precision.name()
-            );
+            // Damage to the bytes shows while they are opened, what is missing before that.
+            let expected = if number < 3 { "OPOL" } else { "POL" };
+            assert_eq!(told, expected, "damage {number} in {}", precision.name());
             assert!(least_cosine(&embedder, "xlmr") > 0.99, "damage {number}");
             drop(embedder);
             assert_eq!(

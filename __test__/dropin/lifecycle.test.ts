@@ -48,6 +48,10 @@ describe('initialize', () => {
     expect(words()).toEqual(['checking', 'preparing', 'loading', 'ready']);
     expect(events.at(-1)).toMatchObject({ kind: 'native', progress: 1 });
     expect(embedder.lastError).toBeUndefined();
+
+    events.length = 0;
+    expect(await native({ onEvent, load: { cacheDir } }).initialize()).toBe(true);
+    expect(words()).toEqual(['checking', 'loading', 'ready']); // nothing is left to prepare
   });
 
   test('passes on what a load tells of downloads and preparation, in order and not after its end', async () => {
