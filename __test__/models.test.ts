@@ -109,11 +109,12 @@ test('info says what was loaded and where each value came from, and cannot be ch
   await embedder.close();
 });
 
-test('onProgress of a load is told when the model is ready', async () => {
+test('onProgress of a load is told when the model is opened and when it is ready', async () => {
   const events: LoadEvent[] = [];
   const model = modelFolder('bert');
   const embedder = await Embedder.load({ model, onProgress: (event) => events.push(event) });
   expect(events).toEqual([
+    { type: 'loading', model },
     { type: 'model_loaded', model, dimension: 32, loadTimeMs: expect.any(Number) as number, fromCache: true },
   ]);
   await embedder.close();
