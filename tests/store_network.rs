@@ -263,6 +263,11 @@ fn an_encrypted_hub_is_reached_through_a_proxy_that_alone_knows_its_name() {
     assert!(text.contains("ERR_EMBED_DOWNLOAD"), "{text}");
     assert!(text.contains("proxy"), "{text}");
     assert!(!text.contains("mistaken"), "{text}");
+    assert_eq!(
+        proxy.asked().len(),
+        1,
+        "a password does not get better by asking again"
+    );
     assert!(hub.seen().is_empty());
 
     let text = through(&format!("http://user:password@{}", proxy.address));

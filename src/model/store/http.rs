@@ -243,6 +243,14 @@ impl Client {
                 "{} did not answer in time when asked for {what}",
                 host(place)
             )),
+            // ureq has the proxy's status in a sentence only.
+            ureq::Error::ConnectProxyFailed(reason) if reason.contains("responded 407") => {
+                Failure::lasting(format!(
+                    "The proxy does not connect to {} for {what}: it asks for a name and password, which its address can \
+                     give as http://name:password@host:port",
+                    host(place)
+                ))
+            }
             ureq::Error::ConnectProxyFailed(_) => Failure::passing(format!(
                 "The proxy does not connect to {} for {what}",
                 host(place)
