@@ -21,7 +21,7 @@ const floats = (...numbers: number[]): Float32Array => Float32Array.from(numbers
 /** Memory that was given to somebody else. */
 function detached(): Float32Array {
   const gone = floats(1, 2);
-  structuredClone(gone, { transfer: [gone.buffer] });
+  structuredClone(gone, { transfer: [gone.buffer as ArrayBuffer] });
   return gone;
 }
 
@@ -184,7 +184,7 @@ test('a list that takes away memory while it is read does no harm', () => {
   const vectors = [victim, one];
   Object.defineProperty(vectors, 1, {
     get: () => {
-      structuredClone(victim, { transfer: [victim.buffer] });
+      structuredClone(victim, { transfer: [victim.buffer as ArrayBuffer] });
       return one;
     },
   });

@@ -39,7 +39,7 @@ function loss(first, second) {
     ['int8', (vectors) => quantizeInt8(vectors).vectors.map((vector) => Float32Array.from(vector))],
     // The cosine of vectors of 1 and -1 falls with their Hamming distance, and with nothing else.
     ['binary', (vectors) => binarize(vectors).map(signs)],
-    [`first ${half}`, (vectors) => truncateDimensions(vectors, half, { force: true })],
+    [`first ${String(half)}`, (vectors) => truncateDimensions(vectors, half, { force: true })],
   ];
   const whole = first.map((query) => topK(query, second, 10));
   const rows = kinds.map(([name, make]) => {
