@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { indexFolder, type Indexed, type Watch } from '../search/indexing.js';
+import { lanceDb } from '../search/lance.js';
 import { Store } from '../search/store.js';
 import { EXTENSIONS } from '../search/walk.js';
 import { say, text, UsageError, type Command } from './command.js';
@@ -43,8 +44,10 @@ export const index: Command = {
     const there = await stat(folder).catch(() => undefined);
     if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${folder} is none`);
 
+    // Before the model, which may have to be fetched.
+    const lance = lanceDb();
     await withShownModel(input, async (embedder) => {
-      const store = await Store.create(resolve(database), embedder);
+      const store = await Store.create(lance, resolve(database), embedder);
       const started = performance.now();
       const bar = progressBar();
       const run = indexFolder(folder, resolve(database), embedder, store, input.signal, bar);

@@ -3,6 +3,7 @@
 import { relative, resolve, sep } from 'node:path';
 import { styleText } from 'node:util';
 import { ask, type Hit } from '../search/searching.js';
+import { lanceDb } from '../search/lance.js';
 import { Store } from '../search/store.js';
 import { say, text, UsageError, type Command } from './command.js';
 import { MODEL_DETAILS, MODEL_OPTIONS, withShownModel } from './model-options.js';
@@ -45,8 +46,10 @@ export const search: Command = {
     if (question === undefined || question.trim() === '') throw new UsageError('search takes a question in quotes');
     if (database === undefined) throw new UsageError('search takes --db PATH, where the index is kept');
     const limit = wholeNumber(input, 'limit') ?? LIMIT;
+    // Before the model, which may have to be fetched.
+    const lance = lanceDb();
     await withShownModel(input, async (embedder) => {
-      const store = await Store.open(resolve(database), embedder);
+      const store = await Store.open(lance, resolve(database), embedder);
       const results = await ask(question, limit, embedder, store, input.signal);
       if (input.options['json'] === true) {
         say(JSON.stringify({ question, model: embedder.info.model, results }, null, 2));

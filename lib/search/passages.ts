@@ -19,7 +19,7 @@ export interface Passage {
 const MOST_TOKENS = 256;
 
 /** The share of a passage that the next one may begin with. */
-const OVERLAP = 1 / 6;
+const OVERLAP = 1 / 5;
 
 /** What counts the tokens. */
 type Counter = Pick<Embedder, 'countTokens' | 'info'>;

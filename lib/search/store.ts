@@ -1,12 +1,11 @@
 /** The passages of files and their vectors in LanceDB, a folder on disk with the stamp of the model beside them. */
 
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { existsSync } from 'node:fs';
-import type * as LanceDb from '@lancedb/lancedb';
+import type { Table } from '@lancedb/lancedb';
 import type { Embedder } from '../embedder.js';
 import { embedError } from '../errors.js';
 import { checkIndexStamp, writeIndexStamp } from '../stamps.js';
+import type { Lance } from './lance.js';
 
 const TABLE = 'passages';
 
@@ -31,15 +30,14 @@ export type FoundRow = Pick<Row, 'path' | 'line' | 'text'> & { readonly score: n
 
 /** An index that is open. */
 export class Store {
-  readonly #table: LanceDb.Table;
+  readonly #table: Table;
 
-  private constructor(table: LanceDb.Table) {
+  private constructor(table: Table) {
     this.#table = table;
   }
 
   /** Opens the index in a folder, which is made if it is not there. Refuses one that another model has made. */
-  static async create(folder: string, embedder: Embedder): Promise<Store> {
-    const { connect, makeArrowTable } = lanceDb();
+  static async create({ connect, makeArrowTable }: Lance, folder: string, embedder: Embedder): Promise<Store> {
     const database = await connect(folder);
     const names = await database.tableNames();
     const table = names.includes(TABLE)
@@ -52,7 +50,7 @@ export class Store {
         // It is empty, but has room for vectors of another length.
         await database.dropTable(TABLE);
         await writeIndexStamp(folder, embedder);
-        return Store.create(folder, embedder);
+        return Store.create({ connect, makeArrowTable }, folder, embedder);
       }
       await writeIndexStamp(folder, embedder);
     }
@@ -60,8 +58,7 @@ export class Store {
   }
 
   /** Opens the index in a folder, which must be there and of this model. */
-  static async open(folder: string, embedder: Embedder): Promise<Store> {
-    const { connect } = lanceDb();
+  static async open({ connect }: Lance, folder: string, embedder: Embedder): Promise<Store> {
     const database = existsSync(folder) ? await connect(folder) : undefined;
     if (!database || !(await database.tableNames()).includes(TABLE)) {
       const advice = `make one with "npx sentence-embedder index FOLDER --db ${folder}"`;
@@ -134,19 +131,4 @@ function otherModel(folder: string, reason: string): Error {
     `Expected an index of this model for --db, but ${folder} is of another. ${reason}. ` +
     'Name its model with --model and --precision, or take another folder for --db';
   return embedError('ERR_EMBED_INVALID_ARGUMENT', message);
-}
-
-/** LanceDB, which is a package of its own: the one beside this package, else that of the project one is in. */
-function lanceDb(): typeof LanceDb {
-  const name = '@lancedb/lancedb';
-  let cause: unknown;
-  for (const place of [__filename, join(process.cwd(), 'package.json')]) {
-    try {
-      return createRequire(place)(name) as typeof LanceDb;
-    } catch (error) {
-      cause ??= error;
-    }
-  }
-  const message = `The commands index and search keep passages in LanceDB, which is not here. Install it: npm install ${name}`;
-  throw embedError('ERR_EMBED_RUNTIME_NOT_FOUND', message, { cause });
 }

@@ -38,15 +38,13 @@ export async function walk(folder: string, except: string, signal: AbortSignal):
     for (const entry of entries) {
       const path = join(at, entry.name);
       if (entry.name.startsWith('.') || entry.name === 'node_modules' || path === except) continue;
-      if (entry.isDirectory()) folders.push(path);
+      if (entry.isSymbolicLink()) found.skipped.push({ path, reason: 'a symbolic link', unknown: false });
+      else if (entry.isDirectory()) folders.push(path);
       else if (!EXTENSIONS.includes(extname(entry.name).toLowerCase())) {
         const kind = extname(entry.name).toLowerCase() || 'no extension';
         found.others.set(kind, (found.others.get(kind) ?? 0) + 1);
       } else if (entry.isFile()) found.files.push(path);
-      else {
-        const reason = entry.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
-        found.skipped.push({ path, reason, unknown: false });
-      }
+      else found.skipped.push({ path, reason: 'not a regular file', unknown: false });
     }
   }
   found.files.sort();
