@@ -1,9 +1,11 @@
 // `search` on the real model: the right passage first, and first again after every change of the folder.
 
+import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '../support/fixtures';
 import { miniLM } from '../support/models';
+import { ROOT } from '../support/processes';
 import { indexFolder, search, writeFiles } from './support';
 
 const model = miniLM();
@@ -83,6 +85,18 @@ test('for people: path, line and score, and no colour where there is no terminal
     '',
   ]);
   expect(status).toBe(0);
+});
+
+// A pipe of Windows does not tell the writer in the same way.
+(process.platform === 'win32' ? test.skip : test)('a reader that has read enough is no failure', () => {
+  const script =
+    'node dist/cli.js search "a comet" --limit 200 --db "$1" --model "$2" | head -1; echo ${PIPESTATUS[0]}';
+  const { stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', database, model], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/\n0\n$/);
 });
 
 test('a second run embeds nothing', () => {

@@ -92,6 +92,11 @@ function told(error: unknown): string {
   return lines.length > 0 ? lines.join('\n  because: ') : String(error);
 }
 
+// Whoever reads may have read enough, as `head` has: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 main(process.argv.slice(2)).catch((error: unknown) => {
   const code = codeOf(error);
   if (code === 'ERR_EMBED_ABORTED') {

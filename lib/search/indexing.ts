@@ -53,7 +53,7 @@ export async function indexFolder(
 ): Promise<Indexed> {
   const found = await walk(folder, database, signal);
   const known = await store.hashes();
-  const skipped = [...found.skipped];
+  const { skipped } = found;
   const stale: { path: string; bytes: number }[] = [];
   const texts = new Set<string>();
   for (const path of found.files) {
@@ -76,19 +76,24 @@ export async function indexFolder(
 
   const writer = new Writer(embedder, store, signal, watch);
   watch.start(stale.reduce((sum, { bytes }) => sum + bytes, 0));
+  let [added, changed] = [0, 0];
   for (const { path } of stale) {
     throwIfAborted(signal);
     const file = await readText(path);
-    // What has changed since it was looked at is seen by the next run.
-    if ('reason' in file) skipped.push(file);
-    else await writer.take(file);
+    if ('reason' in file) {
+      // It has changed since it was looked at: what becomes of it is seen by the next run.
+      skipped.push(file);
+      continue;
+    }
+    await writer.take(file);
+    if (known.has(path)) changed += 1;
+    else added += 1;
   }
   await writer.flush();
   if (stale.length + gone.length > 0) await store.tidy();
 
-  const changed = stale.filter(({ path }) => known.has(path)).length;
   return {
-    added: stale.length - changed,
+    added,
     changed,
     removed: gone.length,
     unchanged: texts.size - stale.length,
