@@ -1,6 +1,17 @@
 // Made from lib/ by "npm run build:types". Change the sources instead.
 /// <reference lib="esnext.disposable" />
 
+/**
+ * Vectors in a thirty-second of the memory: one bit a number, 1 where it is above zero, to be compared by Hamming distance. Eight
+ * dimensions a byte, the first in the highest bit, as `ubinary` of sentence-transformers has them; bits that are left over are 0.
+ * The source is Charikar, Similarity Estimation Techniques from Rounding Algorithms (2002), with the dimensions for planes.
+ *
+ * docs/vectors.md has what is lost on real texts, which is much: find many this way, and sort them anew by their whole vectors.
+ *
+ * Throws as {@link quantizeInt8} does.
+ */
+export declare function binarize(vectors: readonly Float32Array[]): Uint8Array[];
+
 /** Options of one call, beyond those of {@link IEmbedder}. */
 export declare interface CallOptions {
     /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
@@ -14,6 +25,14 @@ export declare interface CallOptions {
 
 /** Whether vectors of `embedder` may go into, and be compared with, the index in `dir`. */
 export declare function checkIndexStamp(dir: string, embedder: Stampable, options?: IndexCheckOptions): Promise<IndexCheck>;
+
+/**
+ * The cosine of the angle between two vectors of one length, from -1 to 1: 0 if one is all zeros, which has no direction, and NaN
+ * if a number is NaN or infinite. Sums are made in 32 bits and made again in 64 where 32 cannot hold them.
+ *
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` for empty vectors and for different lengths.
+ */
+export declare function cosineSimilarity(a: Float32Array, b: Float32Array): number;
 
 /** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
 export declare function createProductionFactory(overrides?: FactoryConfig): EmbedderFactory;
@@ -47,6 +66,13 @@ export declare interface DetailedEmbeddings {
     /** Whether the end of the text was cut off because it has more than `maxTokens` tokens. */
     truncated: boolean[];
 }
+
+/**
+ * The dot product of two vectors of one length: of vectors of length 1 their cosine. NaN if a number is NaN.
+ *
+ * Throws as {@link cosineSimilarity} does.
+ */
+export declare function dot(a: Float32Array, b: Float32Array): number;
 
 /** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
 export declare interface DownloadProgressEvent {
@@ -488,6 +514,14 @@ export declare class InProcessEmbedder extends ManagedEmbedder {
     get embedder(): Embedder | undefined;
 }
 
+/** What {@link quantizeInt8} answers. */
+export declare interface Int8Vectors {
+    /** From -127 to 127: views over one buffer. */
+    readonly vectors: Int8Array[];
+    /** One a vector: times it, a value is what it was, to rounding. */
+    readonly scales: Float32Array;
+}
+
 /** How one lane is doing. Speeds are those of the last minute. */
 export declare interface LaneStats {
     /** Texts that wait. */
@@ -661,6 +695,11 @@ export declare interface ModelInfo {
     readonly modelFile: string;
     /** Numbers in a vector. */
     readonly dimension: number;
+    /**
+     * Lengths that the vectors were trained to be cut to with {@link truncateDimensions}: `matryoshka_dimensions` of the model's
+     * config.json. Empty where it says nothing, which is so for most models, even for some that were.
+     */
+    readonly matryoshkaDimensions: readonly number[];
     /** Tokens that are read of a text, special tokens included. */
     readonly maxTokens: number;
     /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
@@ -732,6 +771,18 @@ export declare interface PreparingEvent {
  * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.
  */
 export declare type Priority = 'interactive' | 'bulk';
+
+/**
+ * Vectors in a quarter of the memory: `round(x / scale)`, where a vector's `scale` is its largest `|x|` divided by 127. That is
+ * the symmetric case of the scheme in Jacob et al., Quantization and Training of Neural Networks for Efficient
+ * Integer-Arithmetic-Only Inference (2018), a scale a vector. `value * scale` is off from `x` by `scale / 2` at most. The cosine
+ * of two vectors does not depend on their scales: a database that compares by cosine needs `vectors` alone.
+ *
+ * docs/vectors.md has what is lost on real texts. Vectors of zeros stay zeros, with a scale of 0.
+ *
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` for vectors of different lengths and for numbers that are not finite.
+ */
+export declare function quantizeInt8(vectors: readonly Float32Array[]): Int8Vectors;
 
 /** The stamp in an index's folder; nothing where there is none, or where the file is something else. */
 export declare function readIndexStamp(dir: string): Promise<IndexStamp | undefined>;
@@ -833,6 +884,45 @@ export declare interface TestConfig extends IEmbedderConfig {
      * @defaultValue `768`
      */
     dimension?: number;
+}
+
+/**
+ * The `k` vectors with the highest cosine to `query`, best first, of equal ones the first; all of them if there are fewer. Every
+ * vector is looked at, where it lies: nothing is copied, approximated or kept. Vectors with NaN or an infinite number are left out.
+ *
+ * `vectors` is the list that `embedBatch` gives, or one `Float32Array` with a vector after the other, each as long as `query`:
+ * a large one is faster that way. Nobody may write to them meanwhile, which only other threads could.
+ *
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` for vectors of another length, a `query` that is empty or not finite, and a `k` below 1.
+ */
+export declare function topK(query: Float32Array, vectors: Float32Array | readonly Float32Array[], k: number): VectorMatch[];
+
+/**
+ * The first `dimensions` numbers of each vector, scaled to length 1: for models that were trained so that these say most (Kusupati
+ * et al., Matryoshka Representation Learning, 2022). Vectors of zeros stay zeros. What is cut is another vector space than what is not.
+ *
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if the model was not trained for that length, unless `force` is true; for vectors of
+ * different lengths, and for numbers that are not finite.
+ */
+export declare function truncateDimensions(vectors: readonly Float32Array[], dimensions: number, options?: TruncateOptions): Float32Array[];
+
+/** Options of {@link truncateDimensions}. */
+export declare interface TruncateOptions {
+    /** The `info` of the embedder that made the vectors: it says which lengths the model was trained for. */
+    model?: Pick<ModelInfo, 'matryoshkaDimensions'>;
+    /**
+     * Whether to cut vectors of a model that is not known to be trained for that: what is lost then was measured by nobody.
+     * @defaultValue `false`
+     */
+    force?: boolean;
+}
+
+/** A vector that {@link topK} found. */
+export declare interface VectorMatch {
+    /** Its place among the vectors, from 0. */
+    readonly index: number;
+    /** The cosine of its angle to the query, from -1 to 1. */
+    readonly score: number;
 }
 
 /** What decides the vectors of an embedder, as far as it is known: what index stamps say and compare. */

@@ -97,6 +97,7 @@ test('info says what was loaded and where each value came from, and cannot be ch
     path: model,
     modelFile: join(model, 'onnx', 'model.onnx'),
     dimension: 32,
+    matryoshkaDimensions: [],
     maxTokens: 10,
     pooling: 'cls',
     normalize: true,

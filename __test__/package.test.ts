@@ -23,12 +23,18 @@ test('exactly the public names', () => {
     'ManagedEmbedder',
     'OllamaEmbedder',
     'SidecarEmbedder',
+    'binarize',
     'checkIndexStamp',
+    'cosineSimilarity',
     'createProductionFactory',
     'createTestFactory',
+    'dot',
     'embedBatch',
     'embedOne',
+    'quantizeInt8',
     'readIndexStamp',
+    'topK',
+    'truncateDimensions',
     'writeIndexStamp',
   ]);
   expect(Object.keys(testing).sort()).toEqual(['ManagedEmbedder', 'TestEmbedder', 'describeIEmbedder', 'hashVector']);

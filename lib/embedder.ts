@@ -43,6 +43,7 @@ export class Embedder {
     this.#native = native;
     const info = native.info();
     Object.freeze(info.sources);
+    Object.freeze(info.matryoshkaDimensions);
     this.info = Object.freeze(info);
   }
 

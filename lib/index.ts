@@ -50,6 +50,7 @@ export type {
   EmbedError,
   EmbedErrorCode,
   EmbedOptions,
+  Int8Vectors,
   LaneStats,
   LoadEvent,
   LoadingEvent,
@@ -63,5 +64,8 @@ export type {
   Priority,
   StreamedVector,
   StreamOptions,
+  TruncateOptions,
+  VectorMatch,
   WarningEvent,
 } from './types.js';
+export { binarize, cosineSimilarity, dot, quantizeInt8, topK, truncateDimensions } from './vectors.js';

@@ -1,7 +1,7 @@
 /** What the native addon looks like from TypeScript. `src/node` in Rust implements it. */
 
 import { loadAddon } from './loader.js';
-import type { EmbedderStats, LoadEvent, ModelInfo, Priority } from './types.js';
+import type { EmbedderStats, LoadEvent, ModelInfo, Priority, VectorMatch } from './types.js';
 
 /** Work on the native threads. `cancel` makes `promise` reject with `ERR_EMBED_ABORTED`, unless it has settled. */
 export interface NativeJob<T> {
@@ -111,6 +111,12 @@ export interface NativeAddon {
   cachedModels(cacheDir?: string): CachedModel[];
   removeModel(model: string, cacheDir?: string): number;
   systemReport(cacheDir?: string): SystemReport;
+  dot(a: unknown, b: unknown): number;
+  cosineSimilarity(a: unknown, b: unknown): number;
+  topK(query: unknown, vectors: unknown, k: unknown): VectorMatch[];
+  quantizeInt8(vectors: unknown): { readonly data: Int8Array; readonly scales: Float32Array };
+  binarize(vectors: unknown): Uint8Array;
+  truncateDimensions(vectors: unknown, dimensions: unknown, options: unknown): Float32Array;
 }
 
 let addon: NativeAddon | undefined;

@@ -288,6 +288,11 @@ export interface ModelInfo {
   readonly modelFile: string;
   /** Numbers in a vector. */
   readonly dimension: number;
+  /**
+   * Lengths that the vectors were trained to be cut to with {@link truncateDimensions}: `matryoshka_dimensions` of the model's
+   * config.json. Empty where it says nothing, which is so for most models, even for some that were.
+   */
+  readonly matryoshkaDimensions: readonly number[];
   /** Tokens that are read of a text, special tokens included. */
   readonly maxTokens: number;
   /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
@@ -337,4 +342,31 @@ export interface LaneStats {
   latencyMs: { p50: number; p95: number; p99: number };
   /** Texts embedded a second. */
   textsPerSecond: number;
+}
+
+/** A vector that {@link topK} found. */
+export interface VectorMatch {
+  /** Its place among the vectors, from 0. */
+  readonly index: number;
+  /** The cosine of its angle to the query, from -1 to 1. */
+  readonly score: number;
+}
+
+/** What {@link quantizeInt8} answers. */
+export interface Int8Vectors {
+  /** From -127 to 127: views over one buffer. */
+  readonly vectors: Int8Array[];
+  /** One a vector: times it, a value is what it was, to rounding. */
+  readonly scales: Float32Array;
+}
+
+/** Options of {@link truncateDimensions}. */
+export interface TruncateOptions {
+  /** The `info` of the embedder that made the vectors: it says which lengths the model was trained for. */
+  model?: Pick<ModelInfo, 'matryoshkaDimensions'>;
+  /**
+   * Whether to cut vectors of a model that is not known to be trained for that: what is lost then was measured by nobody.
+   * @defaultValue `false`
+   */
+  force?: boolean;
 }

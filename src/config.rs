@@ -34,6 +34,9 @@ pub const CHUNK_BYTES: usize = 64 << 10;
 /// Pieces of interactive work that may overtake waiting bulk work before one piece of bulk work is served.
 pub const MAX_OVERTAKES: u32 = 8;
 
+/// Largest `k` of a search: the whole numbers of JavaScript end here. More than there are rows gives all of them.
+pub const MAX_MATCHES: usize = (1 << 53) - 1;
+
 /// Shortest time between two progress reports of a call: 20 a second.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 

@@ -8,3 +8,4 @@ mod node;
 pub mod operators;
 pub mod pipeline;
 pub mod runtime;
+pub mod vectors;

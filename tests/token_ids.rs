@@ -59,6 +59,7 @@ fn load(tokenizer_file: PathBuf, max_tokens: usize) -> Tokenizer {
         lower_case: false,
         prompt: None,
         vocabulary: None,
+        matryoshka_dimensions: Vec::new(),
         precision: Default::default(),
         is_prepared: false,
         description: Vec::new(),

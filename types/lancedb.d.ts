@@ -202,6 +202,11 @@ export declare interface ModelInfo {
     readonly modelFile: string;
     /** Numbers in a vector. */
     readonly dimension: number;
+    /**
+     * Lengths that the vectors were trained to be cut to with {@link truncateDimensions}: `matryoshka_dimensions` of the model's
+     * config.json. Empty where it says nothing, which is so for most models, even for some that were.
+     */
+    readonly matryoshkaDimensions: readonly number[];
     /** Tokens that are read of a text, special tokens included. */
     readonly maxTokens: number;
     /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */

@@ -15,7 +15,14 @@ interface Outcome {
 /** Runs `node` with the given arguments and waits for its end. */
 export function runNode(
   args: string[],
-  options: { cwd?: string; input?: string; env?: NodeJS.ProcessEnv; timeoutMs?: number } = {},
+  options: {
+    cwd?: string;
+    input?: string;
+    env?: NodeJS.ProcessEnv;
+    timeoutMs?: number;
+    uid?: number;
+    gid?: number;
+  } = {},
 ): Outcome {
   const { status, signal, stdout, stderr, error } = spawnSync(process.execPath, args, {
     cwd: options.cwd ?? ROOT,
@@ -23,6 +30,7 @@ export function runNode(
     env: options.env ?? process.env,
     ...(options.input === undefined ? {} : { input: options.input }),
     timeout: options.timeoutMs ?? 150_000,
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
   });
   if (error) throw error;
   return { status, signal, stdout, stderr };

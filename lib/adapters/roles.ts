@@ -30,6 +30,11 @@ export class Roles {
     this.differ = this.#prompts.query !== this.#prompts.document;
   }
 
+  /** What is put before a text in this role. */
+  promptOf(role: InputType): string {
+    return this.#prompts[role];
+  }
+
   /** The vectors and token counts of texts in a role. The lane is the role's unless `options` say otherwise. */
   async embed(role: InputType, texts: readonly string[], options: EmbedOptions = {}): Promise<DetailedEmbeddings> {
     const prompt = this.#prompts[role];

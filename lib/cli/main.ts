@@ -7,14 +7,16 @@ import { bench } from './bench.js';
 import { say, UsageError, type Command, type Input } from './command.js';
 import { doctor } from './doctor.js';
 import { table } from './format.js';
+import { index } from './index-folder.js';
 import { models } from './models.js';
 import { prepare } from './prepare.js';
 import { pull } from './pull.js';
 import { replay } from './replay.js';
 import { rm } from './rm.js';
+import { search } from './search.js';
 
 /** Every command: a new one is a file and a line here. */
-const COMMANDS: readonly Command[] = [pull, prepare, models, rm, doctor, bench, replay];
+const COMMANDS: readonly Command[] = [pull, prepare, models, rm, index, search, doctor, bench, replay];
 
 const NAME = 'sentence-embedder';
 
@@ -90,10 +92,15 @@ function told(error: unknown): string {
   return lines.length > 0 ? lines.join('\n  because: ') : String(error);
 }
 
+// Whoever reads may have read enough, as `head` has: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 main(process.argv.slice(2)).catch((error: unknown) => {
   const code = codeOf(error);
   if (code === 'ERR_EMBED_ABORTED') {
-    process.stderr.write('Interrupted. What was fetched is kept: the same command goes on from there.\n');
+    process.stderr.write('Interrupted. What was done is kept: the same command goes on from there.\n');
     process.exitCode = 130;
     return;
   }

@@ -4,6 +4,7 @@ import { Embedder } from '../embedder.js';
 import type { LoadOptions, Precision } from '../types.js';
 import { text, UsageError, type Input, type OptionTable } from './command.js';
 import { wholeNumber } from './numbers.js';
+import { progressOn } from './progress.js';
 
 const PRECISIONS: readonly Precision[] = ['fp32', 'int8'];
 
@@ -51,4 +52,13 @@ export async function withModel(options: LoadOptions, use: (embedder: Embedder) 
   } finally {
     await embedder.close();
   }
+}
+
+/** The same for a command that may be the first to want the model: what the load does is shown on stderr. */
+export async function withShownModel(input: Input, use: (embedder: Embedder) => Promise<void>): Promise<void> {
+  const { show, end } = progressOn(process.stderr);
+  await withModel({ ...loadOptions(input), onProgress: show }, async (embedder) => {
+    end();
+    await use(embedder);
+  }).finally(end);
 }

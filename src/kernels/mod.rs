@@ -1,4 +1,5 @@
-//! The arithmetic of an encoder on one thread: products in `f32` and 8 bits, attention, layer normalisation, token rows.
+//! The arithmetic of an encoder on one thread: products in `f32` and 8 bits, attention, layer normalisation, token rows;
+//! and the sums that vectors are compared by.
 //!
 //! Kernels are generic over [`simd::Simd`] and take plain slices; nothing here knows ONNX Runtime. A result depends on its
 //! own row alone, never on what else is in the batch.
@@ -25,6 +26,7 @@ pub mod product;
 pub mod product8;
 pub mod rows;
 pub mod simd;
+pub mod similarity;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::attention::{Attend, Bias, Scratch};
 use super::product8::{Multiply, Quantize, QuantizedRows, Weights};
 use super::rows::{AddAndNormalize, Norm};
+use super::similarity::Products;
 use super::{Isa, product, run};
 
 /// Numbers that look random and are the same every time.
@@ -37,6 +38,19 @@ fn gelu(x: f64) -> f64 {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn products_of_vectors_are_close_for_any_length(length in 0..200_usize, seed: u64) {
+        let (a, b) = (noise(seed, length, 2.0), noise(seed ^ 1, length, 2.0));
+        let sum = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+        for isa in Isa::available() {
+            let mut sums = (0.0, 0.0);
+            // SAFETY: this CPU has the instruction set.
+            unsafe { run(isa, Products { a: &a, b: &b, out: &mut sums }) };
+            prop_assert!((f64::from(sums.0) - sum(&a, &b)).abs() < 1e-4, "{isa:?}");
+            prop_assert!((f64::from(sums.1) - sum(&b, &b)).abs() < 1e-4, "{isa:?}");
+        }
+    }
 
     #[test]
     fn product_is_exact_in_its_integers(rows in 1..20_usize, k in 1..6_usize, n in 1..9_usize, seed: u64, with_gelu: bool) {

@@ -64,6 +64,8 @@ pub struct ModelSpec {
     pub prompt: Option<String>,
     /// Rows of the token table, where config.json says it.
     pub vocabulary: Option<usize>,
+    /// Lengths that the vectors were trained to be cut to, where config.json says it.
+    pub matryoshka_dimensions: Vec<usize>,
     /// The files that were read or will be, other than the ONNX file, relative to the folder.
     pub description: Vec<String>,
     /// Precision to load the model in.
@@ -140,6 +142,7 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             .unwrap_or(false),
         prompt: sentence_transformers.default_prompt()?,
         vocabulary: hugging_face.vocab_size,
+        matryoshka_dimensions: hugging_face.matryoshka_dimensions.unwrap_or_default(),
         description: description(folder, modules.as_ref()),
         precision,
         is_prepared,
@@ -430,6 +433,7 @@ struct HuggingFaceConfig {
     max_position_embeddings: Option<usize>,
     pad_token_id: Option<usize>,
     vocab_size: Option<usize>,
+    matryoshka_dimensions: Option<Vec<usize>>,
 }
 
 impl HuggingFaceConfig {

@@ -1,5 +1,7 @@
 //! What JavaScript passed, checked and converted. Every refusal says what was expected, for what, and what came.
 
+pub mod vectors;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -266,6 +266,7 @@ fn info(info: &ModelInfo) -> Value {
         "path": spec.folder,
         "modelFile": spec.onnx_file,
         "dimension": info.dimension,
+        "matryoshkaDimensions": spec.matryoshka_dimensions,
         "maxTokens": spec.max_tokens.value,
         "pooling": info.readout.name(),
         "normalize": spec.normalize.value,

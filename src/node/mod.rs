@@ -12,3 +12,5 @@ mod report;
 #[cfg_attr(test, allow(dead_code))]
 mod store;
 mod teardown;
+#[cfg_attr(test, allow(dead_code))]
+mod vectors;

@@ -1,0 +1,217 @@
+// `index` keeps an index and a folder alike, whatever is in the folder and wherever it is interrupted.
+
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { Embedder } from 'sentence-embedder';
+import { modelFolder, temporaryFolder } from '../support/fixtures';
+import { miniLM } from '../support/models';
+import { ROOT, runNode } from '../support/processes';
+import { indexFolder, rowsOf, search, startIndexing, writeFiles } from './support';
+
+const model = modelFolder('bert');
+const parent = temporaryFolder();
+const at = (...names: string[]): string => join(parent, ...names);
+
+const pathsIn = async (database: string): Promise<string[]> => [
+  ...new Set((await rowsOf(database)).map(({ path }) => path)),
+];
+
+test('what is no text is left out and told, and nothing of it is fatal', async () => {
+  const folder = at('odd');
+  writeFiles(folder, {
+    'good.md': '# One\n\nA text.\n',
+    "it's.TXT": 'With a quote in its name.',
+    'deep/er/still.markdown': 'Deep.',
+    'bom.txt': '\uFEFFWith a mark.',
+    'empty.md': '',
+    'blank.txt': ' \n\t\n',
+    'binary.txt': Buffer.from([65, 0, 66]),
+    'latin1.txt': Buffer.from([0x63, 0x61, 0x66, 0xe9]),
+    'huge.txt': 'x',
+    'picture.png': 'x',
+    'code.js': 'x',
+    '.hidden.md': 'x',
+    '.git/config.txt': 'x',
+    'node_modules/a/README.md': 'x',
+  });
+  truncateSync(join(folder, 'huge.txt'), 10_000_001);
+  symlinkSync(folder, join(folder, 'deep', 'circle'));
+  symlinkSync(join(folder, 'good.md'), join(folder, 'link.md'));
+  // An index within the folder is not indexed.
+  const database = join(folder, 'index');
+  const { status, stdout, stderr } = indexFolder(folder, database, model);
+  expect(stdout).toContain('4 files: 4 added, 0 changed, 0 removed, 0 unchanged\n');
+  expect(status).toBe(0);
+  const said = stderr.replaceAll(folder, '').replaceAll('\\', '/').trim().split('\n').sort();
+  expect(said.filter((line) => !line.startsWith('Preparing'))).toEqual([
+    'Left out /binary.txt: binary',
+    'Left out /blank.txt: empty',
+    'Left out /deep/circle: a symbolic link',
+    'Left out /empty.md: empty',
+    'Left out /huge.txt: larger than 10 MB',
+    'Left out /latin1.txt: not UTF-8',
+    'Left out /link.md: a symbolic link',
+    'Left out 2 files of other kinds: .js 1, .png 1',
+  ]);
+  expect((await rowsOf(database)).map(({ text }) => text).sort()).toEqual(
+    ['# One\n\nA text.', 'Deep.', 'With a mark.', 'With a quote in its name.'].sort(),
+  );
+  expect(indexFolder(folder, database, model).stdout).toContain('4 unchanged\n0 passages');
+});
+
+// Windows has no such permissions.
+(process.platform === 'win32' ? test.skip : test)('of what cannot be read, what was indexed stays', async () => {
+  const [folder, database] = [at('closed'), at('closed.index')];
+  writeFiles(folder, { 'a.md': 'A.', 'b.md': 'B.', 'sub/c.md': 'C.', 'sub2/d.md': 'D.' });
+  chmodSync(parent, 0o777);
+  // Nothing is closed to root.
+  const asOther = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const cli = join(ROOT, 'dist', 'cli.js');
+  const index = (): ReturnType<typeof runNode> =>
+    runNode([cli, 'index', folder, '--db', database, '--model', model, '--cache-dir', at('cache')], asOther);
+  expect(index()).toMatchObject({ status: 0, stdout: expect.stringContaining('4 added') as string });
+  chmodSync(join(folder, 'a.md'), 0);
+  chmodSync(join(folder, 'sub'), 0);
+  rmSync(join(folder, 'sub2'), { recursive: true });
+  try {
+    const { status, stdout, stderr } = index();
+    expect(stderr).toContain(`Left out ${join(folder, 'a.md')}: cannot be read (EACCES)`);
+    expect(stderr).toContain(`Left out ${join(folder, 'sub')}: cannot be read (EACCES)`);
+    expect(stdout).toContain('1 file: 0 added, 0 changed, 1 removed, 1 unchanged\n');
+    expect(status).toBe(0);
+  } finally {
+    chmodSync(join(folder, 'sub'), 0o755);
+  }
+  expect((await pathsIn(database)).map((path) => path.slice(folder.length))).toEqual(['/a.md', '/b.md', '/sub/c.md']);
+});
+
+test('an index holds several folders, and a run changes the rows of its own alone', async () => {
+  const database = at('two.index');
+  writeFiles(at('two'), { 'one.md': 'One.', 'two.md': 'Two.' });
+  writeFiles(at('two-more'), { 'three.md': 'Three.' });
+  indexFolder(at('two'), database, model);
+  indexFolder(at('two-more'), database, model);
+  expect(await pathsIn(database)).toHaveLength(3);
+  rmSync(at('two', 'one.md'));
+  renameSync(at('two', 'two.md'), at('two', 'four.md'));
+  expect(indexFolder(at('two'), database, model).stdout).toContain('1 added, 0 changed, 2 removed, 0 unchanged');
+  expect(await pathsIn(database)).toEqual([at('two-more', 'three.md'), at('two', 'four.md')]);
+});
+
+test('passages fit the model, begin with the end of the one before, and leave nothing out', async () => {
+  const [folder, database] = [at('long'), at('long.index')];
+  const sentences = Array.from({ length: 200 }, (_, i) => `Sentence ${String(i)} of the\ntext.`);
+  const text = `${sentences.join(' ')}\n\n# Section\n\n${'x'.repeat(3000)} 😀😀\n`;
+  writeFiles(folder, { 'long.md': text });
+  const real = miniLM();
+  indexFolder(folder, database, real);
+  const rows = await rowsOf(database);
+  const embedder = await Embedder.load({ model: real });
+  const counts = await embedder.countTokens(rows.map((row) => row.text));
+  const { maxTokens } = embedder.info;
+  await embedder.close();
+  expect(Math.max(...counts)).toBeLessThanOrEqual(maxTokens);
+
+  let covered = 0;
+  let overlaps = 0;
+  const lines = text.split('\n');
+  for (const row of rows) {
+    const start = text.indexOf(row.text);
+    expect(start).toBeGreaterThanOrEqual(0);
+    expect(lines[row.line - 1]).toContain(row.text.split('\n', 1)[0] ?? 'nothing');
+    if (start > covered) expect(text.slice(covered, start).trim()).toBe('');
+    if (start < covered) overlaps += 1;
+    if (row.text.startsWith('Sentence')) expect(row.text).toMatch(/text\.$/);
+    covered = Math.max(covered, start + row.text.length);
+  }
+  expect(text.slice(covered).trim()).toBe('');
+  expect(overlaps).toBeGreaterThan(0);
+  expect(rows.some((row) => row.text.startsWith('# Section'))).toBe(true);
+});
+
+// Windows cannot send the signal to another process.
+(process.platform === 'win32' ? test.skip : test)('Ctrl-C leaves whole files, and the next run goes on', async () => {
+  const folder = at('many');
+  const files = Array.from({ length: 1500 }, (_, i): [string, string] => {
+    const sections = [1, 2, 3].map((section) => `# Section ${String(section)} of ${String(i)}\n\nText ${String(i)}.\n`);
+    return [`${String(i % 10)}/${String(i)}.md`, sections.join('\n')];
+  });
+  writeFiles(folder, Object.fromEntries(files));
+  expect(indexFolder(folder, at('whole.index'), model)).toMatchObject({ status: 0 });
+
+  const [database, versions] = [at('cut.index'), at('cut.index', 'passages.lance', '_versions')];
+  const child = startIndexing(folder, database, model);
+  const ended = once(child, 'exit');
+  // The first version is the empty table, the second has the first files.
+  while (child.exitCode === null && !(existsSync(versions) && readdirSync(versions).length > 2)) await setTimeout(1);
+  child.kill('SIGINT');
+  expect(await ended).toEqual([130, null]);
+
+  const kept = await rowsOf(database);
+  const parts = new Map<string, number>();
+  for (const { path } of kept) parts.set(path, (parts.get(path) ?? 0) + 1);
+  expect(new Set(parts.values())).toEqual(new Set([3]));
+  expect(parts.size).toBeLessThan(1500);
+
+  const { stdout } = indexFolder(folder, database, model);
+  expect(stdout).toContain(`${String(1500 - parts.size)} added, 0 changed, 0 removed, ${String(parts.size)} unchanged`);
+  expect(await rowsOf(database)).toEqual(await rowsOf(at('whole.index')));
+});
+
+test('an index of another model is refused and stays as it is, unless it is empty', async () => {
+  const [folder, database, other] = [at('mine'), at('mine.index'), modelFolder('mpnet')];
+  writeFiles(folder, { 'a.md': '' });
+  expect(indexFolder(folder, database, other)).toMatchObject({ status: 0 });
+  writeFiles(folder, { 'a.md': 'A.' });
+  expect(indexFolder(folder, database, model)).toMatchObject({ status: 0 });
+  const before = await rowsOf(database);
+  for (const refused of [indexFolder(folder, database, other), search('A?', database, other)]) {
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    expect(refused.stderr).toMatch(/ERR_EMBED_INVALID_ARGUMENT: .* of another\. The index was made with bert/);
+  }
+  expect(await rowsOf(database)).toEqual(before);
+  rmSync(join(database, '.embedding-stamp.json'));
+  expect(indexFolder(folder, database, model)).toMatchObject({ status: 2 });
+});
+
+test.each([
+  [['index', '--db', 'x'], 'takes a folder'],
+  [['index', '.'], 'takes --db'],
+  [['index', './nowhere', '--db', 'x'], 'Expected a folder'],
+  [['index', 'package.json', '--db', 'x'], 'Expected a folder'],
+  [['search', '--db', 'x'], 'takes a question'],
+  [['search', ' ', '--db', 'x'], 'takes a question'],
+  [['search', 'a'], 'takes --db'],
+  [['search', 'a', '--db', 'x', '--limit', '0'], '--limit'],
+  [['search', 'a', '--db', './nowhere', '--model', model], 'has none: make one with'],
+])('%j is refused', (words, sentence) => {
+  const { status, stderr } = runNode([join(ROOT, 'dist', 'cli.js'), ...words]);
+  expect(stderr).toContain(sentence);
+  expect(status).toBe(2);
+  expect(existsSync(join(ROOT, 'nowhere'))).toBe(false);
+});
+
+test('without LanceDB both say how to install it, before a model is loaded', () => {
+  const app = at('app');
+  writeFiles(app, { 'package.json': '{}', 'notes/a.md': 'A.' });
+  writeFileSync(join(app, 'cli.js'), runNode(['-p', `fs.readFileSync('dist/cli.js', 'utf8')`]).stdout);
+  for (const words of [
+    ['index', 'notes', '--db', 'x'],
+    ['search', 'a', '--db', 'x'],
+  ]) {
+    const { status, stderr } = runNode(['cli.js', ...words, '--model', 'nowhere/at/all', '--offline'], { cwd: app });
+    expect(stderr).toMatch(/^ERR_EMBED_RUNTIME_NOT_FOUND: .*npm install @lancedb\/lancedb/);
+    expect(status).toBe(1);
+  }
+});

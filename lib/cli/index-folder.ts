@@ -1,0 +1,105 @@
+/** `index`: makes the texts below a folder searchable by meaning, and keeps them so. */
+
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import { indexFolder, type Indexed, type Watch } from '../search/indexing.js';
+import { lanceDb } from '../search/lance.js';
+import { Store } from '../search/store.js';
+import { EXTENSIONS } from '../search/walk.js';
+import { say, text, UsageError, type Command } from './command.js';
+import { count } from './format.js';
+import { MODEL_DETAILS, MODEL_OPTIONS, withShownModel } from './model-options.js';
+
+/** Most of the files that were left out that are named one by one. */
+const NAMED = 50;
+
+export const index: Command = {
+  name: 'index',
+  usage: 'FOLDER --db PATH [--model MODEL] ...',
+  summary: 'makes the texts in a folder searchable by meaning, and brings that up to date',
+  details: [
+    'FOLDER               looked through with all folders in it',
+    '--db PATH            where the index is kept: a folder, made if it is not there; it can hold several folders',
+    ...MODEL_DETAILS,
+    '',
+    `Texts are ${EXTENSIONS.join(', ')} in UTF-8 of at most 10 MB.`,
+    'What is left out is told on stderr, and why.',
+    'Hidden files and folders and node_modules are not looked into, and symbolic links are not followed.',
+    '',
+    'Run it again to bring the index up to date: only files whose content has changed are embedded, and what is gone is',
+    'taken out. Ctrl-C keeps what is done, and the next run goes on from there.',
+    '',
+    'It takes the package @lancedb/lancedb: npm install @lancedb/lancedb',
+    '',
+    'For example: sentence-embedder index ./notes --db ./notes.index',
+  ],
+  options: { db: { type: 'string' }, ...MODEL_OPTIONS },
+  operands: 1,
+  async run(input) {
+    const [given] = input.operands;
+    const database = text(input, 'db');
+    if (given === undefined) throw new UsageError('index takes a folder');
+    if (database === undefined) throw new UsageError('index takes --db PATH, where the index is kept');
+    const folder = resolve(given);
+    const there = await stat(folder).catch(() => undefined);
+    if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${folder} is none`);
+
+    // Before the model, which may have to be fetched.
+    const lance = lanceDb();
+    await withShownModel(input, async (embedder) => {
+      const store = await Store.create(lance, resolve(database), embedder);
+      const started = performance.now();
+      const bar = progressBar();
+      const run = indexFolder(folder, resolve(database), embedder, store, input.signal, bar);
+      const indexed = await run.finally(() => {
+        bar.end();
+      });
+      for (const line of leftOut(indexed)) process.stderr.write(`${line}\n`);
+      for (const line of done(indexed, (performance.now() - started) / 1000)) say(line);
+    });
+  },
+};
+
+/** Keeps to terminals: a log gets the result alone. */
+function progressBar(): Watch & { end: () => void } {
+  const bar = new SingleBar({
+    format: '{bar} {percentage} %  {passages} passages  {speed} a second  {eta_formatted} left',
+    clearOnComplete: true,
+    hideCursor: true,
+  });
+  let started = 0;
+  return {
+    start: (bytes) => {
+      started = performance.now();
+      bar.start(bytes, 0, { passages: 0, speed: 0 });
+    },
+    advance: (bytes, passages) => {
+      const speed = Math.round((passages * 1000) / (performance.now() - started));
+      bar.update(bytes, { passages, speed });
+    },
+    end: () => {
+      bar.stop();
+    },
+  };
+}
+
+function leftOut({ skipped, others }: Indexed): string[] {
+  const lines = skipped.slice(0, NAMED).map(({ path, reason }) => `Left out ${path}: ${reason}`);
+  if (skipped.length > NAMED) lines.push(`Left out ${count(skipped.length - NAMED, 'more file')} of this sort`);
+  const kinds = Array.from(others).sort(([, a], [, b]) => b - a);
+  if (kinds.length > 0) {
+    const sum = kinds.reduce((total, [, files]) => total + files, 0);
+    const list = kinds.map(([kind, files]) => `${kind} ${String(files)}`).join(', ');
+    lines.push(`Left out ${count(sum, 'file')} of other kinds: ${list}`);
+  }
+  return lines;
+}
+
+function done({ added, changed, removed, unchanged, passages }: Indexed, seconds: number): string[] {
+  return [
+    `${count(added + changed + unchanged, 'file')}: ${String(added)} added, ${String(changed)} changed, ` +
+      `${String(removed)} removed, ${String(unchanged)} unchanged`,
+    `${count(passages, 'passage')} embedded in ${seconds.toFixed(1)} s`,
+  ];
+}

@@ -1,0 +1,83 @@
+/** `search`: asks an index a question. */
+
+import { relative, resolve, sep } from 'node:path';
+import { styleText } from 'node:util';
+import { ask, type Hit } from '../search/searching.js';
+import { lanceDb } from '../search/lance.js';
+import { Store } from '../search/store.js';
+import { say, text, UsageError, type Command } from './command.js';
+import { MODEL_DETAILS, MODEL_OPTIONS, withShownModel } from './model-options.js';
+import { wholeNumber } from './numbers.js';
+
+const LIMIT = 5;
+
+export const search: Command = {
+  name: 'search',
+  usage: '"QUESTION" --db PATH [--limit N] [--json] [--model MODEL] ...',
+  summary: 'finds the passages of an index that answer a question',
+  details: [
+    'QUESTION             in words of your own: meanings are compared, not letters',
+    '--db PATH            the index, as `index` made it',
+    `--limit N            most passages; default: ${String(LIMIT)}`,
+    '--json               one JSON object instead of lines for people',
+    ...MODEL_DETAILS,
+    '',
+    'The model is to be the one that the index was made with: another is refused.',
+    '',
+    'A passage has the cosine of its meaning and the question, from -1 to 1, and where it is. On a terminal the sentence',
+    'that is nearest to the question is bold; NO_COLOR=1 does without.',
+    '',
+    'The object of --json: { "question", "model", "results": [{ "path", "line", "score", "text", "highlight" }] }, best',
+    'first. "path" is absolute, "line" is the first of "text", from 1, and text.slice(highlight.start, highlight.end) is',
+    'the nearest sentence.',
+    '',
+    'For example: sentence-embedder search "why does bread get bigger?" --db ./notes.index',
+  ],
+  options: {
+    db: { type: 'string' },
+    limit: { type: 'string' },
+    json: { type: 'boolean' },
+    ...MODEL_OPTIONS,
+  },
+  operands: 1,
+  async run(input) {
+    const [question] = input.operands;
+    const database = text(input, 'db');
+    if (question === undefined || question.trim() === '') throw new UsageError('search takes a question in quotes');
+    if (database === undefined) throw new UsageError('search takes --db PATH, where the index is kept');
+    const limit = wholeNumber(input, 'limit') ?? LIMIT;
+    // Before the model, which may have to be fetched.
+    const lance = lanceDb();
+    await withShownModel(input, async (embedder) => {
+      const store = await Store.open(lance, resolve(database), embedder);
+      const results = await ask(question, limit, embedder, store, input.signal);
+      if (input.options['json'] === true) {
+        say(JSON.stringify({ question, model: embedder.info.model, results }, null, 2));
+      } else {
+        for (const line of results.flatMap(shown)) say(line);
+      }
+    });
+  },
+};
+
+/** A passage for people. */
+function shown({ path, line, score, text, highlight: { start, end } }: Hit): string[] {
+  const passage = text.slice(0, start) + styled('bold', text.slice(start, end)) + text.slice(end);
+  return [
+    `${styled('cyan', `${short(path)}:${String(line)}`)}  ${score.toFixed(3)}`,
+    ...passage.split(/\r?\n/).map((part) => `    ${part}`),
+    '',
+  ];
+}
+
+/** In colour on a terminal that has it, unless NO_COLOR says otherwise. Node before 20.12 cannot. */
+function styled(style: 'bold' | 'cyan', part: string): string {
+  const inColour = process.stdout.isTTY && process.stdout.hasColors() && typeof (styleText as unknown) === 'function';
+  return inColour ? styleText(style, part) : part;
+}
+
+/** The path as one would type it here, if it is below. */
+function short(path: string): string {
+  const here = relative(process.cwd(), path);
+  return here.startsWith(`..${sep}`) ? path : here;
+}

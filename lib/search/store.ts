@@ -1,0 +1,134 @@
+/** The passages of files and their vectors in LanceDB, a folder on disk with the stamp of the model beside them. */
+
+import { existsSync } from 'node:fs';
+import type { Table } from '@lancedb/lancedb';
+import type { Embedder } from '../embedder.js';
+import { embedError } from '../errors.js';
+import { checkIndexStamp, writeIndexStamp } from '../stamps.js';
+import type { Lance } from './lance.js';
+
+const TABLE = 'passages';
+
+/** Paths in one condition: it is a text that LanceDB parses. */
+const PATHS_TOGETHER = 500;
+
+/** A passage as it is kept. */
+export interface Row {
+  /** The file's absolute path. */
+  readonly path: string;
+  /** SHA-256 of the file's bytes. */
+  readonly hash: string;
+  /** Which passage of the file, from 0. */
+  readonly part: number;
+  /** The number of its first line, from 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+/** A passage that was found, and the cosine of its vector and the question's. */
+export type FoundRow = Pick<Row, 'path' | 'line' | 'text'> & { readonly score: number };
+
+/** An index that is open. */
+export class Store {
+  readonly #table: Table;
+
+  private constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** Opens the index in a folder, which is made if it is not there. Refuses one that another model has made. */
+  static async create({ connect, makeArrowTable }: Lance, folder: string, embedder: Embedder): Promise<Store> {
+    const database = await connect(folder);
+    const names = await database.tableNames();
+    const table = names.includes(TABLE)
+      ? await database.openTable(TABLE)
+      : await database.createEmptyTable(TABLE, makeArrowTable([sample(embedder.info.dimension)]).schema);
+    const { verdict, reason } = await checkIndexStamp(folder, embedder);
+    if (verdict !== 'match') {
+      if (verdict !== 'compatible' && (await table.countRows()) > 0) throw otherModel(folder, reason);
+      if (verdict === 'reindex') {
+        // It is empty, but has room for vectors of another length.
+        await database.dropTable(TABLE);
+        await writeIndexStamp(folder, embedder);
+        return Store.create({ connect, makeArrowTable }, folder, embedder);
+      }
+      await writeIndexStamp(folder, embedder);
+    }
+    return new Store(table);
+  }
+
+  /** Opens the index in a folder, which must be there and of this model. */
+  static async open({ connect }: Lance, folder: string, embedder: Embedder): Promise<Store> {
+    const database = existsSync(folder) ? await connect(folder) : undefined;
+    if (!database || !(await database.tableNames()).includes(TABLE)) {
+      const advice = `make one with "npx sentence-embedder index FOLDER --db ${folder}"`;
+      throw embedError('ERR_EMBED_INVALID_ARGUMENT', `Expected an index for --db but ${folder} has none: ${advice}`);
+    }
+    const { verdict, reason } = await checkIndexStamp(folder, embedder);
+    if (verdict !== 'match' && verdict !== 'compatible') throw otherModel(folder, reason);
+    return new Store(await database.openTable(TABLE));
+  }
+
+  /** The hash of every file that is in the index, by its path. */
+  async hashes(): Promise<Map<string, string>> {
+    const hashes = new Map<string, string>();
+    for await (const batch of this.#table.query().select(['path', 'hash'])) {
+      for (const row of batch) {
+        const { path, hash } = row as unknown as Row;
+        hashes.set(path, hash);
+      }
+    }
+    return hashes;
+  }
+
+  /** Puts files in the place of what was there of them: all of it at once or, if that fails, nothing. */
+  async replace(rows: readonly (Row & { readonly vector: Float32Array })[]): Promise<void> {
+    const paths = new Set(rows.map(({ path }) => path));
+    await this.#table
+      .mergeInsert(['path', 'part'])
+      .whenMatchedUpdateAll()
+      .whenNotMatchedInsertAll()
+      .whenNotMatchedBySourceDelete({ where: isOneOf(paths) })
+      .execute(rows.map((row) => ({ ...row })));
+  }
+
+  /** Takes files out. */
+  async remove(paths: readonly string[]): Promise<void> {
+    for (let at = 0; at < paths.length; at += PATHS_TOGETHER) {
+      await this.#table.delete(isOneOf(new Set(paths.slice(at, at + PATHS_TOGETHER))));
+    }
+  }
+
+  /** Joins what many writes have left in small files. */
+  async tidy(): Promise<void> {
+    await this.#table.optimize();
+  }
+
+  /** The passages that are nearest to a vector, best first. Every one is compared. */
+  async nearest(vector: Float32Array, limit: number): Promise<FoundRow[]> {
+    const rows = (await this.#table
+      .query()
+      .nearestTo(vector)
+      .distanceType('cosine')
+      .select(['path', 'line', 'text', '_distance'])
+      .limit(limit)
+      .toArray()) as (Row & { _distance: number })[];
+    return rows.map(({ path, line, text, _distance }) => ({ path, line, score: 1 - _distance, text }));
+  }
+}
+
+/** A row as all are, for their types. */
+function sample(dimension: number): Record<string, unknown> {
+  return { path: '', hash: '', part: 0, line: 0, text: '', vector: new Array<number>(dimension).fill(0) };
+}
+
+function isOneOf(paths: ReadonlySet<string>): string {
+  return `path IN (${Array.from(paths, (path) => `'${path.replaceAll("'", "''")}'`).join(', ')})`;
+}
+
+function otherModel(folder: string, reason: string): Error {
+  const message =
+    `Expected an index of this model for --db, but ${folder} is of another. ${reason}. ` +
+    'Name its model with --model and --precision, or take another folder for --db';
+  return embedError('ERR_EMBED_INVALID_ARGUMENT', message);
+}
