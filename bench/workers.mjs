@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,7 +42,21 @@ const server = spawn('redis-server', ['--port', values.port, '--save', '', '--di
 const redis = new Redis(`redis://127.0.0.1:${values.port}`, { maxRetriesPerRequest: null });
 redis.on('error', () => undefined); // until the server is there
 
-/** Documents a second, from the first that is queued to the last that is stored. @param {(typeof WAYS)[number]} way */
+/** Seconds that a process has computed. @param {number | undefined} pid */
+function computed(pid) {
+  const fields =
+    readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+      .split(') ')[1]
+      ?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100; // in user and in system mode, in hundredths
+}
+
+/**
+ * Documents a second, from the first that is queued to the last that is stored, and a second that the workers computed:
+ * on a machine that does something else as well, only the latter says something.
+ * @param {(typeof WAYS)[number]} way
+ * @returns {Promise<[number, number]>}
+ */
 async function turn(way) {
   await redis.flushall();
   const env = {
@@ -55,37 +69,40 @@ async function turn(way) {
     spawn(process.execPath, ['src/worker.mjs'], { cwd: app, env, stdio: ['ignore', 'pipe', 'inherit'] }),
   );
   await Promise.all(workers.map((worker) => once(worker.stdout, 'data')));
-  const started = performance.now();
+  const seconds = () => workers.reduce((sum, { pid }) => sum + computed(pid), 0);
+  const [started, before] = [performance.now(), seconds()];
   spawn(process.execPath, ['src/produce.mjs', 'documents.jsonl'], { cwd: app, env, stdio: 'ignore' });
   const stored = async () => {
     const [key] = await redis.keys('vectors:*');
     return key ? redis.hlen(key) : 0;
   };
   while ((await stored()) < total) await sleep(20);
-  const seconds = (performance.now() - started) / 1000;
+  const [elapsed, spent] = [(performance.now() - started) / 1000, seconds() - before];
   await Promise.all(
     workers.map((worker) => {
       worker.kill('SIGTERM');
       return once(worker, 'exit');
     }),
   );
-  return total / seconds;
+  return [total / elapsed, total / spent];
 }
 
-/** @type {number[][]} */
+/** @type {[number, number][][]} */
 const rounds = [];
 for (let round = 0; round < Number(values.rounds); round++) {
-  /** @type {number[]} */
+  /** @type {[number, number][]} */
   const speeds = [];
   for (const way of WAYS) speeds.push(await turn(way));
   rounds.push(speeds);
-  console.error(speeds.map((speed) => speed.toFixed(1)).join('  '));
+  console.error(speeds.map((two) => two.map((speed) => speed.toFixed(1)).join('/')).join('  '));
 }
 for (const [at, { name }] of WAYS.entries()) {
-  const speeds = rounds.map((round) => round[at] ?? NaN);
-  const ratios = rounds.map((round) => (round[at] ?? NaN) / (round[0] ?? NaN));
-  const range = `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`;
-  console.log(`${name}: ${median(speeds).toFixed(1)} documents/s, ratio ${median(ratios).toFixed(2)} (${range})`);
+  for (const [kind, unit] of ['a second', 'a second of processor time'].entries()) {
+    const ratios = rounds.map((round) => (round[at]?.[kind] ?? NaN) / (round[0]?.[kind] ?? NaN));
+    const range = `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`;
+    const speed = median(rounds.map((round) => round[at]?.[kind] ?? NaN)).toFixed(1);
+    console.log(`${name}: ${speed} documents ${unit}, ratio ${median(ratios).toFixed(2)} (${range})`);
+  }
 }
 redis.disconnect();
 server.kill();
