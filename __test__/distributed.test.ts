@@ -26,17 +26,19 @@ let redis: Redis;
 let queue: Queue;
 let events: QueueEvents;
 
-function start(program: string, args: string[]): ChildProcess {
-  const child = spawn(program, args, { cwd: app, env, stdio: ['ignore', 'pipe', 'inherit'] });
+function start(program: string, args: string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
+  const child = spawn(program, args, { cwd: app, env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'inherit'] });
   processes.push(child);
   return child;
 }
 
 /** A worker, once it takes batches. */
-async function startWorker(more: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
-  Object.assign(env, more);
-  const worker = start(process.execPath, ['src/worker.mjs']);
-  await once(worker.stdout!, 'data');
+async function startWorker(more?: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  const worker = start(process.execPath, ['src/worker.mjs'], more);
+  const ended = once(worker, 'exit').then(() => {
+    throw new Error('The worker ended before it took a batch');
+  });
+  await Promise.race([once(worker.stdout!, 'data'), ended]);
   return worker;
 }
 
@@ -94,7 +96,7 @@ beforeAll(async () => {
   for (const name of PACKAGES) symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
   const port = String(await freePort());
   const url = `redis://127.0.0.1:${port}`;
-  env = { ...process.env, REDIS_URL: url, EMBED_MODEL: miniLM(), LOCK_MS: '1000' };
+  env = { ...process.env, REDIS_URL: url, EMBED_MODEL: miniLM() };
   const server = start('redis-server', ['--port', port, '--bind', '127.0.0.1', '--save', '', '--dir', app]);
   await new Promise((resolve, reject) => {
     server.once('error', (cause) => {
@@ -133,7 +135,8 @@ test('a worker is killed: the other does its batches too, and every document is 
   let stalled = 0;
   events.on('stalled', () => (stalled += 1));
 
-  const [killed, other] = await Promise.all([startWorker(), startWorker()]);
+  const soon = { LOCK_MS: '5000' };
+  const [killed, other] = await Promise.all([startWorker(soon), startWorker(soon)]);
   await until(async () => Object.keys(await stored()).length >= 128);
   expect(await end(killed, 'SIGKILL')).toEqual([null, 'SIGKILL']);
   expect(await queue.getWaitingCount()).toBeGreaterThan(0); // in the middle of the work
