@@ -1,5 +1,4 @@
 // embedStream holds memory still: a million short texts that nobody keeps, and what the process holds as they pass.
-// The command gives JavaScript's nursery its full size from the start: grown in steps, it looks like memory that leaks.
 // npm run soak:stream -- [--texts 1000000] [--model FOLDER] [--precision fp32] [--threads N]
 
 import { parseArgs } from 'node:util';
