@@ -5,7 +5,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'target/', '.cache/', 'coverage/', 'index.d.ts', 'testing.d.ts', 'types/']),
+  globalIgnores(['dist/', 'site/', 'target/', '.cache/', 'coverage/', 'index.d.ts', 'testing.d.ts', 'types/']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

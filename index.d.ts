@@ -336,6 +336,7 @@ export declare class FallbackEmbedder implements IEmbedder {
     /** Starts the first kind that can be started. See {@link ManagedEmbedder.initialize}. */
     initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean>;
     embed(texts: readonly string[], options?: CallOptions): Promise<number[][]>;
+    /** The vectors of texts as `embed` gives them, without the copies into plain lists. */
     embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
     embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]>;
     shouldRestart(): Promise<boolean>;

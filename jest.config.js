@@ -7,8 +7,8 @@ module.exports = {
   testPathIgnorePatterns: [
     '<rootDir>/__test__/electron/',
     '<rootDir>/__test__/packaging/',
-    // Reads the trace of system calls that Linux gives.
-    ...(process.platform === 'linux' ? [] : ['<rootDir>/__test__/privacy.test.ts']),
+    // They need the trace of system calls that Linux gives, and a Redis, which is no program for Windows.
+    ...(process.platform === 'linux' ? [] : ['<rootDir>/__test__/privacy.test.ts', '<rootDir>/__test__/distributed']),
   ],
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/.cache/'],

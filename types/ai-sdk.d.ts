@@ -17,9 +17,11 @@ export declare interface DetailedEmbeddings {
     truncated: boolean[];
 }
 
-/** What an adapter needs of an embedder: an {@link Embedder} has it. */
+/** What an adapter needs of an embedder: an `Embedder` has it. */
 export declare interface EmbedderLike {
+    /** The model. */
     readonly info: ModelInfo;
+    /** The vectors of texts, in their order, with their token counts. */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 
@@ -140,7 +142,7 @@ export declare interface RetrievalPrompts {
 }
 
 /**
- * An embedding model of specification v3 over an {@link Embedder}, which stays the caller's to close. All values of an
+ * An embedding model of specification v3 over an `Embedder`, which stays the caller's to close. All values of an
  * `embedMany` go to the embedder at once; `abortSignal` is passed on; `usage.tokens` counts the tokens that the model read.
  *
  * Throws `ERR_EMBED_MODEL_INVALID` when the prompts of the model cannot be used.

@@ -44,9 +44,11 @@ declare interface DownloadStartedEvent {
     readonly total: number;
 }
 
-/** What an adapter needs of an embedder: an {@link Embedder} has it. */
+/** What an adapter needs of an embedder: an `Embedder` has it. */
 export declare interface EmbedderLike {
+    /** The model. */
     readonly info: ModelInfo;
+    /** The vectors of texts, in their order, with their token counts. */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 
@@ -292,7 +294,7 @@ export declare interface RetrievalPrompts {
 export declare function sentenceEmbedder(options?: SentenceEmbedderOptions): Promise<SentenceEmbedderFunction>;
 
 /**
- * An embedding function whose vectors come from an {@link Embedder} that all functions with the same options share. Make it
+ * An embedding function whose vectors come from an `Embedder` that all functions with the same options share. Make it
  * with {@link sentenceEmbedder}. Importing this module registers it as `sentence-embedder`.
  */
 export declare class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbedderOptions> {

@@ -17,9 +17,11 @@ export declare interface DetailedEmbeddings {
     truncated: boolean[];
 }
 
-/** What an adapter needs of an embedder: an {@link Embedder} has it. */
+/** What an adapter needs of an embedder: an `Embedder` has it. */
 export declare interface EmbedderLike {
+    /** The model. */
     readonly info: ModelInfo;
+    /** The vectors of texts, in their order, with their token counts. */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 
@@ -130,7 +132,7 @@ export declare interface RetrievalPrompts {
 }
 
 /**
- * `Embeddings` over an {@link Embedder}, which stays the caller's to close. Nothing is retried or cut into batches on
+ * `Embeddings` over an `Embedder`, which stays the caller's to close. Nothing is retried or cut into batches on
  * this side: the embedder does its own.
  *
  * @example

@@ -18,9 +18,11 @@ export declare interface DetailedEmbeddings {
     truncated: boolean[];
 }
 
-/** What an adapter needs of an embedder: an {@link Embedder} has it. */
+/** What an adapter needs of an embedder: an `Embedder` has it. */
 export declare interface EmbedderLike {
+    /** The model. */
     readonly info: ModelInfo;
+    /** The vectors of texts, in their order, with their token counts. */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 
@@ -131,7 +133,7 @@ export declare interface RetrievalPrompts {
 }
 
 /**
- * `BaseEmbedding` over an {@link Embedder}, which stays the caller's to close. `embedBatchSize` has no effect: all texts go
+ * `BaseEmbedding` over an `Embedder`, which stays the caller's to close. `embedBatchSize` has no effect: all texts go
  * to the embedder at once, which makes its own batches.
  *
  * @example

@@ -1,35 +1,85 @@
-// The JavaScript examples of a document, run as a reader would run them: in an app that has installed the package.
+// The examples of documents, and an app that has installed the package in which they run as a reader would run them.
 
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { temporaryFolder } from './fixtures';
 import { miniLM } from './models';
 import { ROOT, runNode } from './processes';
 
-/** The sources of the examples in a document of the project, in their order. */
-export function examplesOf(...path: string[]): string[] {
-  const document = readFileSync(join(ROOT, ...path), 'utf8');
-  return [...document.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+/** A fenced block of a page. */
+export interface Block {
+  /** `page:line`. */
+  readonly place: string;
+  readonly page: string;
+  readonly language: string;
+  readonly source: string;
+  /** What the comment before it says that it is compiled as, when it cannot run. */
+  readonly compiledAs: string | undefined;
 }
 
-/** A way to run examples in an app that is made for the tests of the file and has the real model that they name. */
-export function exampleRunner(): (source: string) => { status: number | null; printed: string[]; stderr: string } {
-  const app = temporaryFolder();
-  beforeAll(() => {
-    mkdirSync(join(app, 'node_modules'));
-    mkdirSync(join(app, 'models'));
-    symlinkSync(ROOT, join(app, 'node_modules', 'sentence-embedder'));
-    symlinkSync(join(ROOT, 'node_modules', 'ai'), join(app, 'node_modules', 'ai')); // of the section on frameworks
-    symlinkSync(miniLM(), join(app, 'models', 'all-MiniLM-L6-v2'));
+/** The pages whose examples are tested: the README, the guides and the examples' own pages. */
+export const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(ROOT, 'examples'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `examples/${name}/README.md`),
+];
+
+/** The blocks of a page, in their order. */
+export function blocksOf(page: string): Block[] {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  const blocks = text.matchAll(/(?:^<!-- compiled as: (.*) -->\n)?^ *```(.*)\n([^]*?)^ *```$/gm);
+  return [...blocks].map(({ 0: whole, 1: compiledAs, 2: language = '', 3: source = '', index }) => {
+    const line = text.slice(0, index + whole.indexOf('```')).split('\n').length;
+    return { place: `${page}:${String(line)}`, page, language, source, compiledAs };
   });
-  return (source) => {
-    writeFileSync(join(app, 'example.mjs'), source);
-    const { status, stdout, stderr } = runNode(['example.mjs'], { cwd: app });
-    return { status, printed: stdout.trimEnd().split('\n'), stderr };
-  };
 }
 
 /** What an example says that it prints. */
 export function promisedBy(source: string): string[] {
   return [...source.matchAll(/\/\/ prints: (.*)/g)].map((match) => match[1] ?? '');
+}
+
+/** Packages that examples import, beside this one. */
+const PACKAGES = ['@electron', '@lancedb', '@langchain', '@types', 'ai', 'llamaindex', 'undici-types'];
+
+/** The folder of an app that is made for the tests of the file and has the real model that examples name. */
+export function exampleApp(): string {
+  const app = temporaryFolder();
+  beforeAll(() => {
+    mkdirSync(join(app, 'node_modules'));
+    mkdirSync(join(app, 'models'));
+    symlinkSync(ROOT, join(app, 'node_modules', 'sentence-embedder'));
+    for (const name of PACKAGES) symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
+    symlinkSync(miniLM(), join(app, 'models', 'all-MiniLM-L6-v2'));
+  });
+  return app;
+}
+
+/** Runs an example in the app. */
+export function runExample(
+  app: string,
+  { language, source }: Block,
+): { status: number | null; printed: string[]; stderr: string } {
+  const compilerOptions = { target: ScriptTarget.ES2022, module: ModuleKind.ESNext };
+  const script = language === 'ts' ? transpileModule(source, { compilerOptions }).outputText : source;
+  writeFileSync(join(app, 'example.mjs'), script);
+  const { status, stdout, stderr } = runNode(['example.mjs'], { cwd: app });
+  return { status, printed: stdout.trimEnd().split('\n'), stderr };
+}
+
+/** What the compiler says of sources, all at once, in an app: nothing if they fit the types. */
+export function compile(app: string, sources: readonly string[]): string {
+  const files = sources.map((source, i) => {
+    const name = `compiled-${String(i)}.mts`;
+    writeFileSync(join(app, name), source);
+    return name;
+  });
+  const strict = { strict: true, noEmit: true, skipLibCheck: true };
+  const lib = ['es2023', 'esnext.disposable'];
+  const compilerOptions = { target: 'es2022', module: 'node20', lib, types: ['node', 'jest'], ...strict };
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+  return runNode([join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '--project', app]).stdout;
 }

@@ -22,7 +22,7 @@ export interface EmbeddingModelOptions extends AdapterOptions {
 }
 
 /**
- * An embedding model of specification v3 over an {@link Embedder}, which stays the caller's to close. All values of an
+ * An embedding model of specification v3 over an `Embedder`, which stays the caller's to close. All values of an
  * `embedMany` go to the embedder at once; `abortSignal` is passed on; `usage.tokens` counts the tokens that the model read.
  *
  * Throws `ERR_EMBED_MODEL_INVALID` when the prompts of the model cannot be used.

@@ -26,7 +26,7 @@ export interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onProgress' 
 const embedders = new Map<string, Promise<Embedder>>();
 
 /**
- * An embedding function whose vectors come from an {@link Embedder} that all functions with the same options share. Make it
+ * An embedding function whose vectors come from an `Embedder` that all functions with the same options share. Make it
  * with {@link sentenceEmbedder}. Importing this module registers it as `sentence-embedder`.
  */
 export class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbedderOptions> {

@@ -13,7 +13,7 @@ export interface SentenceEmbeddingsOptions extends AdapterOptions {
 }
 
 /**
- * `Embeddings` over an {@link Embedder}, which stays the caller's to close. Nothing is retried or cut into batches on
+ * `Embeddings` over an `Embedder`, which stays the caller's to close. Nothing is retried or cut into batches on
  * this side: the embedder does its own.
  *
  * @example

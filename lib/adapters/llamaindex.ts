@@ -14,7 +14,7 @@ export interface SentenceEmbeddingOptions extends AdapterOptions {
 }
 
 /**
- * `BaseEmbedding` over an {@link Embedder}, which stays the caller's to close. `embedBatchSize` has no effect: all texts go
+ * `BaseEmbedding` over an `Embedder`, which stays the caller's to close. `embedBatchSize` has no effect: all texts go
  * to the embedder at once, which makes its own batches.
  *
  * @example

@@ -21,9 +21,11 @@ export interface RetrievalPrompts {
   document?: string;
 }
 
-/** What an adapter needs of an embedder: an {@link Embedder} has it. */
+/** What an adapter needs of an embedder: an `Embedder` has it. */
 export interface EmbedderLike {
+  /** The model. */
   readonly info: ModelInfo;
+  /** The vectors of texts, in their order, with their token counts. */
   embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 

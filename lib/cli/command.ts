@@ -22,13 +22,21 @@ export interface Command {
   readonly usage: string;
   /** What it does, in one line. */
   readonly summary: string;
-  /** What its options mean, a line each. */
+  /** What its operands and options mean, a line each: name and meaning with two spaces or more between, and then the default. */
   readonly details: readonly string[];
+  /** What follows the name in examples. */
+  readonly examples?: readonly string[];
+  /** Exit statuses that only this command has, as in `details`. */
+  readonly statuses?: readonly string[];
   readonly options: OptionTable;
   /** Most operands that it takes. */
   readonly operands: number;
   run(input: Input): Promise<void>;
 }
+
+/** The help of `--cache-dir`, which most commands have. */
+export const CACHE_DETAIL =
+  '--cache-dir FOLDER  the cache of models; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub';
 
 /** A mistake of the user's, as opposed to one of this program or of the world. */
 export class UsageError extends Error {}

@@ -4,7 +4,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { answer } from '../abort.js';
 import { Embedder } from '../embedder.js';
 import { nativeAddon, type SystemReport } from '../native.js';
-import { text, say, type Command } from './command.js';
+import { CACHE_DETAIL, text, say, type Command } from './command.js';
 import { bytes, table, withoutHome } from './format.js';
 
 const TEXT = 'The quick brown fox jumps over the lazy dog.';
@@ -12,12 +12,13 @@ const ROUNDS = 20;
 
 export const doctor: Command = {
   name: 'doctor',
-  usage: '[MODEL] [--cache-dir FOLDER]',
+  usage: '[MODEL] [OPTIONS]',
   summary: 'reports on platform, ONNX Runtime, cache and network settings, with a timed self-test',
   details: [
-    'MODEL              a folder or a cached model for the self-test; default: the default model, else any cached one',
-    '--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub',
+    'MODEL  a folder or a cached model for the self-test; default: the default model, else any cached one',
+    CACHE_DETAIL,
   ],
+  examples: ['', './models/all-MiniLM-L6-v2'],
   options: { 'cache-dir': { type: 'string' } },
   operands: 1,
   async run(input) {

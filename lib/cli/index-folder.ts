@@ -31,9 +31,8 @@ export const index: Command = {
     'taken out. Ctrl-C keeps what is done, and the next run goes on from there.',
     '',
     'It takes the package @lancedb/lancedb: npm install @lancedb/lancedb',
-    '',
-    'For example: sentence-embedder index ./notes --db ./notes.index',
   ],
+  examples: ['./notes --db ./notes.index'],
   options: { db: { type: 'string' }, ...MODEL_OPTIONS },
   operands: 1,
   async run(input) {

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /** The command line: finds the command, reads its options, and turns failures into a line and an exit status. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { codeOf } from '../errors.js';
 import { bench } from './bench.js';
-import { say, UsageError, type Command, type Input } from './command.js';
+import { say, UsageError, type Command, type Input, type OptionTable } from './command.js';
 import { doctor } from './doctor.js';
-import { table } from './format.js';
+import { helpOf, NAME, overview, suggestion, usageOf } from './help.js';
 import { index } from './index-folder.js';
 import { models } from './models.js';
 import { prepare } from './prepare.js';
@@ -18,17 +20,19 @@ import { search } from './search.js';
 /** Every command: a new one is a file and a line here. */
 const COMMANDS: readonly Command[] = [pull, prepare, models, rm, index, search, doctor, bench, replay];
 
-const NAME = 'sentence-embedder';
-
 async function main(words: readonly string[]): Promise<void> {
   const [name, ...rest] = words;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    const asked = COMMANDS.find((command) => command.name === rest[0]);
-    for (const line of asked ? helpOf(asked) : overview()) say(line);
+  if (name === undefined || ['help', '--help', '-h'].includes(name)) {
+    const lines = rest[0] === undefined ? overview(COMMANDS) : helpOf(commandNamed(rest[0]));
+    for (const line of lines) say(line);
     return;
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (!command) throw new UsageError(`There is no command ${name}: see ${NAME} --help`);
+  if (name === '--version') {
+    const manifest = readFileSync(join(__dirname, '..', 'package.json'), 'utf8');
+    say((JSON.parse(manifest) as { version: string }).version);
+    return;
+  }
+  const command = commandNamed(name);
   const { options, operands } = read(command, rest);
   if (options['help'] === true) {
     for (const line of helpOf(command)) say(line);
@@ -46,15 +50,24 @@ async function main(words: readonly string[]): Promise<void> {
   }
 }
 
+function commandNamed(name: string): Command {
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (command) return command;
+  const names = COMMANDS.map((candidate) => candidate.name);
+  throw new UsageError(`There is no command ${name}.${suggestion(name, names)} See ${NAME} --help`);
+}
+
 function read(command: Command, words: string[]): Pick<Input, 'options' | 'operands'> {
-  const usage = `usage: ${NAME} ${command.name} ${command.usage}`;
+  const usage = usageOf(command);
+  const options = { ...command.options, help: { type: 'boolean', short: 'h' } } satisfies OptionTable;
   try {
-    const { values, positionals } = parseArgs({
-      args: words,
-      options: { ...command.options, help: { type: 'boolean', short: 'h' } },
-      allowPositionals: true,
-      strict: true,
-    });
+    const { tokens } = parseArgs({ args: words, options, strict: false, tokens: true });
+    for (const token of tokens) {
+      if (token.kind !== 'option' || token.name in options) continue;
+      const meant = suggestion(token.name, Object.keys(options), '--');
+      throw new UsageError(`${command.name} has no option ${token.rawName}.${meant}\n${usage}`);
+    }
+    const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true, strict: true });
     if (positionals.length > command.operands) {
       throw new UsageError(`${command.name} takes no ${positionals[command.operands] ?? ''}\n${usage}`);
     }
@@ -63,26 +76,6 @@ function read(command: Command, words: string[]): Pick<Input, 'options' | 'opera
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
   }
-}
-
-function overview(): string[] {
-  return [
-    `usage: ${NAME} COMMAND [OPTIONS]`,
-    '',
-    ...table(COMMANDS.map((command) => [`  ${command.name}`, command.summary])),
-    '',
-    `${NAME} COMMAND --help tells more.`,
-  ];
-}
-
-function helpOf(command: Command): string[] {
-  return [
-    `usage: ${NAME} ${command.name} ${command.usage}`,
-    '',
-    `${command.name} ${command.summary}.`,
-    '',
-    ...command.details.map((line) => `  ${line}`),
-  ];
 }
 
 /** The message, and those of its causes that it does not have already. */

@@ -2,7 +2,7 @@
 
 import { Embedder } from '../embedder.js';
 import type { LoadOptions, Precision } from '../types.js';
-import { text, UsageError, type Input, type OptionTable } from './command.js';
+import { CACHE_DETAIL, text, UsageError, type Input, type OptionTable } from './command.js';
 import { wholeNumber } from './numbers.js';
 import { progressOn } from './progress.js';
 
@@ -19,11 +19,11 @@ export const MODEL_OPTIONS: OptionTable = {
 
 /** For the command's help. */
 export const MODEL_DETAILS: readonly string[] = [
-  '--model MODEL        a hub id or a folder; default: the default model',
-  '--precision P        fp32 or int8; default: fp32',
-  '--threads N          threads that compute; default: the physical cores, at most 8',
-  '--cache-dir FOLDER   the cache of models',
-  '--offline            fetches nothing',
+  '--model MODEL  the id of a model on the hub, or a folder; default: the default model',
+  '--precision P  fp32 or int8; default: as the model is, which is fp32 unless it was prepared otherwise',
+  '--threads N  threads that compute; default: the physical cores, at most 8',
+  CACHE_DETAIL,
+  '--offline  fetches nothing; default: as HF_HUB_OFFLINE says',
 ];
 
 /** The load that the options ask for; what they do not say is left to the defaults of `Embedder.load`. */

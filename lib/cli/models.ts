@@ -2,14 +2,15 @@
 
 import { answer } from '../abort.js';
 import { nativeAddon } from '../native.js';
-import { text, say, type Command } from './command.js';
+import { CACHE_DETAIL, text, say, type Command } from './command.js';
 import { bytes, table } from './format.js';
 
 export const models: Command = {
   name: 'models',
-  usage: '[--cache-dir FOLDER]',
+  usage: '[OPTIONS]',
   summary: 'lists the models in the cache, with their sizes',
-  details: ['--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub'],
+  details: [CACHE_DETAIL],
+  examples: ['', '--cache-dir ./models/cache'],
   options: { 'cache-dir': { type: 'string' } },
   operands: 0,
   async run(input) {

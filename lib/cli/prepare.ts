@@ -7,14 +7,15 @@ import { STORE_DETAILS, STORE_OPTIONS, storeOptions, withProgress } from './stor
 
 export const prepare: Command = {
   name: 'prepare',
-  usage: '[MODEL] --out FOLDER [--precision int8] [--revision R] [--model-file F] [--cache-dir FOLDER]',
+  usage: '[MODEL] --out FOLDER [OPTIONS]',
   summary: 'writes a copy of a model with 8-bit weights, for bundling with an app',
   details: [
-    'MODEL              a folder, or the id of a model on the hub; default: the default model',
-    '--out FOLDER       where the copy goes; it runs on every processor',
-    '--precision P      int8, which is the default',
+    'MODEL  a folder, or the id of a model on the hub; default: the default model',
+    '--out FOLDER  where the copy goes, which runs on every processor',
+    '--precision P  int8; default: int8',
     ...STORE_DETAILS,
   ],
+  examples: ['./models/all-MiniLM-L6-v2 --out ./models/all-MiniLM-L6-v2-int8'],
   options: STORE_OPTIONS,
   operands: 1,
   async run(input) {

@@ -7,14 +7,15 @@ import { STORE_DETAILS, STORE_OPTIONS, storeOptions, withProgress } from './stor
 
 export const pull: Command = {
   name: 'pull',
-  usage: '[MODEL] [--precision P] [--out FOLDER] [--revision R] [--model-file F] [--cache-dir FOLDER]',
+  usage: '[MODEL] [OPTIONS]',
   summary: 'fetches a model of the hub into the cache',
   details: [
-    'MODEL              the id of a model on the hub; default: the default model',
-    '--precision int8   also makes the 8-bit copy: in the cache, or in the folder that --out names; default: fp32',
-    '--out FOLDER       also copies the model into a plain folder, with a manifest of hashes, for bundling with an app',
+    'MODEL  the id of a model on the hub; default: the default model',
+    '--precision P  fp32, or int8, which also makes the 8-bit copy: in the cache, or in --out; default: fp32',
+    '--out FOLDER  also copies the model into a plain folder, with a manifest of hashes, for bundling with an app',
     ...STORE_DETAILS,
   ],
+  examples: ['', 'sentence-transformers/all-MiniLM-L6-v2 --precision int8 --out ./models/all-MiniLM-L6-v2'],
   options: STORE_OPTIONS,
   operands: 1,
   async run(input) {

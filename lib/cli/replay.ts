@@ -21,15 +21,14 @@ interface FileResult {
 
 export const replay: Command = {
   name: 'replay',
-  usage: 'FILE... [--export-json FILE] [--model MODEL] ...',
+  usage: 'FILE... [OPTIONS]',
   summary: 'tries batches that failed once again: whole, each text alone, pairs, halves, and batches of 4, 8 and 16',
   details: [
-    'FILE                 a failed batch: a JSON file with texts',
-    '--export-json FILE   writes what became of each file as JSON',
+    'FILE  a failed batch: a JSON file with texts',
+    '--export-json FILE  writes what became of each file as JSON',
     ...MODEL_DETAILS,
-    '',
-    'The exit status is 1 if any file fails.',
   ],
+  examples: ['failed-batch.json', '*.json --model ./models/all-MiniLM-L6-v2 --export-json outcome.json'],
   options: { 'export-json': { type: 'string' }, ...MODEL_OPTIONS },
   operands: Infinity,
   async run(input) {

@@ -2,17 +2,15 @@
 
 import { answer } from '../abort.js';
 import { nativeAddon } from '../native.js';
-import { text, say, UsageError, type Command } from './command.js';
+import { CACHE_DETAIL, text, say, UsageError, type Command } from './command.js';
 import { bytes } from './format.js';
 
 export const rm: Command = {
   name: 'rm',
-  usage: 'MODEL... [--cache-dir FOLDER]',
+  usage: 'MODEL... [OPTIONS]',
   summary: 'removes models from the cache, all revisions and prepared copies of them',
-  details: [
-    'MODEL              the id of a model, as `models` lists it',
-    '--cache-dir FOLDER the cache; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub',
-  ],
+  details: ['MODEL  the id of a model, as `models` lists it', CACHE_DETAIL],
+  examples: ['sentence-transformers/all-MiniLM-L6-v2'],
   options: { 'cache-dir': { type: 'string' } },
   operands: Infinity,
   async run(input) {

@@ -30,8 +30,10 @@ export const search: Command = {
     'The object of --json: { "question", "model", "results": [{ "path", "line", "score", "text", "highlight" }] }, best',
     'first. "path" is absolute, "line" is the first of "text", from 1, and text.slice(highlight.start, highlight.end) is',
     'the nearest sentence.',
-    '',
-    'For example: sentence-embedder search "why does bread get bigger?" --db ./notes.index',
+  ],
+  examples: [
+    '"why does bread get bigger?" --db ./notes.index',
+    '"how is the oven cleaned?" --db ./notes.index --limit 1 --json',
   ],
   options: {
     db: { type: 'string' },

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { settle } from '../abort.js';
 import type { NativeJob } from '../native.js';
 import type { LoadEvent } from '../types.js';
-import { text, type Input, type OptionTable } from './command.js';
+import { CACHE_DETAIL, text, type Input, type OptionTable } from './command.js';
 import { progressOn } from './progress.js';
 
 /** For the command's table of options. */
@@ -18,9 +18,9 @@ export const STORE_OPTIONS: OptionTable = {
 
 /** For the command's help: which model, and where the cache is. */
 export const STORE_DETAILS: readonly string[] = [
-  '--revision R       a commit, tag or branch of the hub',
-  '--model-file F     the ONNX file, where it is not onnx/model.onnx',
-  '--cache-dir FOLDER the cache of fetched models; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub',
+  '--revision R  a commit, tag or branch of the hub; default: the commit that this release knows, else main',
+  '--model-file F  the ONNX file; default: onnx/model.onnx, else model.onnx',
+  CACHE_DETAIL,
 ];
 
 interface StoreOptions {

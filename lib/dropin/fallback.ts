@@ -65,6 +65,7 @@ export class FallbackEmbedder implements IEmbedder {
     return this.#call((it) => it.embed(texts, options));
   }
 
+  /** The vectors of texts as `embed` gives them, without the copies into plain lists. */
   async embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]> {
     return this.#call((it) => it.embedTyped(texts, options));
   }
