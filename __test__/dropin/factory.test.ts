@@ -6,6 +6,7 @@ import {
   EmbedderFactory,
   FallbackEmbedder,
   InProcessEmbedder,
+  IsolatedEmbedder,
   OllamaEmbedder,
   readIndexStamp,
   SidecarEmbedder,
@@ -31,6 +32,7 @@ afterAll(async () => {
 test('makes the kind that one word names', () => {
   const config = { modelName: 'bge-m3' };
   expect(createProductionFactory().create()).toBeInstanceOf(InProcessEmbedder);
+  expect(createProductionFactory({ kind: 'isolated', load: { threads: 1 } }).create()).toBeInstanceOf(IsolatedEmbedder);
   expect(createProductionFactory({ kind: 'sidecar' }).create()).toBeInstanceOf(SidecarEmbedder);
   expect(createProductionFactory({ ...config, kind: 'ollama' }).create()).toBeInstanceOf(OllamaEmbedder);
   expect(createTestFactory().create()).toBeInstanceOf(TestEmbedder);

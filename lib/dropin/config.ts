@@ -101,6 +101,7 @@ const SERVER: Record<string, Check> = { url: address, startTimeout: whole(1, MAX
 /** Options that only one kind has. Those of `load` are checked where they are used, on the native side. */
 const OF_KIND: Record<EmbedderKind, Record<string, Check | Record<string, Check>>> = {
   native: { load: loading },
+  isolated: { load: loading },
   sidecar: { sidecar: { ...SERVER, model: filled, pooling: word('mean', 'cls', 'max'), command: plain } },
   ollama: { ollama: { ...SERVER, model: filled } },
   custom: { custom: { embed: callback, fingerprint: filled, close: callback } },

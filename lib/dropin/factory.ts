@@ -15,6 +15,7 @@ import type {
   TestConfig,
 } from './iembedder.js';
 import { InProcessEmbedder } from './in-process.js';
+import { IsolatedEmbedder } from './isolated.js';
 import type { ManagedEmbedder } from './managed.js';
 import { OllamaEmbedder } from './ollama.js';
 import { SidecarEmbedder } from './sidecar.js';
@@ -65,7 +66,7 @@ export class EmbedderFactory {
     const { autoStart = true, onEvent } = options;
     const each = { ...options, autoStart: true }; // only a start shows whether the next kind is needed
     // The model's name is the first kind's; what Ollama calls a model is never that.
-    const others = fallback.map((it) => make(it, it === 'native' || it === 'sidecar' ? each : nameless(each)));
+    const others = fallback.map((it) => make(it, SAME_NAMES.has(it) ? each : nameless(each)));
     return new FallbackEmbedder(make(kind, each), others, { onEvent, autoStart, indexDir });
   }
 }
@@ -80,6 +81,9 @@ export function createTestFactory(overrides: FactoryConfig = {}): EmbedderFactor
   return new EmbedderFactory({ ...overrides, kind: overrides.kind ?? 'test' });
 }
 
+/** Kinds that know a model by the same name. */
+const SAME_NAMES: ReadonlySet<EmbedderKind> = new Set(['native', 'isolated', 'sidecar']);
+
 type Options = Omit<FactoryConfig, 'kind' | 'fallback' | 'indexDir'>;
 
 function make(kind: EmbedderKind, options: Options): ManagedEmbedder {
@@ -87,6 +91,8 @@ function make(kind: EmbedderKind, options: Options): ManagedEmbedder {
   switch (kind) {
     case 'native':
       return new InProcessEmbedder(given<InProcessConfig>({ ...common, load }));
+    case 'isolated':
+      return new IsolatedEmbedder(given<InProcessConfig>({ ...common, load }));
     case 'sidecar':
       return new SidecarEmbedder(given<SidecarConfig>({ ...common, sidecar }));
     case 'ollama':
