@@ -42,7 +42,7 @@ test('makes the kind that one word names', () => {
 
 test('takes options of kinds that it does not name, so that the way back is one word', () => {
   const options = { load: { threads: 1 }, sidecar: { url: 'http://localhost:1' }, ollama: { model: 'bge-m3' } };
-  for (const kind of ['native', 'sidecar', 'ollama'] as const) {
+  for (const kind of ['native', 'isolated', 'sidecar', 'ollama'] as const) {
     expect(createProductionFactory({ ...options, kind }).create().kind).toBe(kind);
   }
 });
@@ -61,7 +61,7 @@ test('options reach the embedder', async () => {
 });
 
 test.each<[object, RegExp]>([
-  [{ kind: 'nativ' }, /'native' or 'sidecar' or .* for config\.kind but received string "nativ"/],
+  [{ kind: 'nativ' }, /'native' or 'isolated' or .* for config\.kind but received string "nativ"/],
   [{ batchsize: 32 }, /only known names in config but received config\.batchsize \(number 32\)/],
   [{ batchSize: 32.5 }, /a whole number from 1 to 4096 for config\.batchSize but received number 32\.5/],
   [{ timeout: '30s' }, /for config\.timeout but received string "30s"/],
@@ -95,7 +95,7 @@ test('validateConfig takes every option', () => {
     ...{ timeout: 2_147_483_647, retries: 0, retryDelay: 0, drainTimeout: 0 },
     ...{ autoStart: false, autoRestart: false, maxFilesBeforeRestart: 1, maxMemoryMB: 1 },
     load: { threads: 1 },
-    fallback: ['sidecar', 'ollama', 'custom', 'test'],
+    fallback: ['isolated', 'sidecar', 'ollama', 'custom', 'test'],
     indexDir: '/index',
     sidecar: {
       url: 'http://localhost:8421',

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import { InProcessEmbedder, IsolatedEmbedder, type EmbedError, type InProcessConfig } from 'sentence-embedder';
 import { rejection } from '../support/expectations';
 import { modelFolder, temporaryFolder, texts } from '../support/fixtures';
@@ -22,16 +23,18 @@ const isolated = (config: InProcessConfig = {}): IsolatedEmbedder => {
   return embedder;
 };
 
-/** An embedder whose processes crash on some texts: see crashes.cjs. */
+/** An embedder whose processes crash on some texts: see crashes.mjs. */
 const crashing = (config: InProcessConfig = {}, more: NodeJS.ProcessEnv = {}): IsolatedEmbedder => {
-  Object.assign(env, more, { NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, 'crashes.cjs'))}` });
+  Object.assign(env, more, {
+    NODE_OPTIONS: `--import ${JSON.stringify(pathToFileURL(join(__dirname, 'crashes.mjs')).href)}`,
+  });
   return isolated(config);
 };
 
 afterEach(async () => {
   await Promise.all(embedders.splice(0).map((embedder) => embedder.shutdown()));
   for (const name of ['NODE_OPTIONS', 'CRASH_LOAD', 'CRASH_MARK']) {
-    if (before[name] === undefined) delete env[name];
+    if (before[name] === undefined) Reflect.deleteProperty(env, name);
     else env[name] = before[name];
   }
 });

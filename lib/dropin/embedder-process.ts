@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { isMainThread } from 'node:worker_threads';
 import { embedError } from '../errors.js';
 import type { EmbedError } from '../types.js';
+import { atMost } from './batches.js';
 import type { Order, Report } from './isolated-protocol.js';
 
 /** How long the process may take to end by itself. */
@@ -39,6 +40,7 @@ export class EmbedderProcess {
   readonly #ended: Promise<EmbedError>;
   #end: EmbedError | undefined;
   #stderr = '';
+  #isStopping = false;
 
   private constructor(child: Child, onReport: (report: Report) => void) {
     this.#child = child;
@@ -57,7 +59,9 @@ export class EmbedderProcess {
           ended(embedError('ERR_EMBED_RUNTIME_NOT_FOUND', "The embedder's process cannot be started", { cause }));
         },
         exit: (code, signal) => {
-          void closed(child.stderr).then(() => {
+          const heard = this.#isStopping ? Promise.resolve() : untilEnd(child.stderr);
+          void heard.then(() => {
+            child.stderr?.destroy();
             ended(this.#endOf(code, signal));
           });
         },
@@ -106,6 +110,7 @@ export class EmbedderProcess {
 
   /** Asks the process to end, and sees to it. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.hold(true);
     this.post({ type: 'exit' });
     const force = setTimeout(() => { this.kill(); }, STOP_MS); // prettier-ignore
@@ -193,14 +198,8 @@ async function utilityProcess(): Promise<Child> {
   };
 }
 
-/** Waits for the end of a stream, but not for ever: whatever the process started itself may hold it. */
-async function closed(stream: Readable | null): Promise<void> {
-  if (!stream || stream.destroyed) return;
-  await new Promise<void>((resolve) => {
-    const limit = setTimeout(() => stream.destroy(), OUTPUT_MS);
-    stream.once('close', () => {
-      clearTimeout(limit);
-      resolve();
-    });
-  });
+/** Waits for the last words, but not for ever: that of Electron has no end, and in Node a process of the process may hold it. */
+async function untilEnd(stream: Readable | null): Promise<void> {
+  if (!stream || stream.readableEnded) return;
+  await atMost(OUTPUT_MS, new Promise((resolve) => stream.once('end', resolve)));
 }

@@ -1,20 +1,20 @@
-// Makes an embedder's process crash on texts that say so. Such a process is started with --require and this file.
+// Makes an embedder's process crash on texts that say so. Such a process is started with --import and this file.
 
-const { existsSync, writeFileSync } = require('node:fs');
-const { Embedder } = require('sentence-embedder');
+import { existsSync, writeFileSync } from 'node:fs';
+import { Embedder } from 'sentence-embedder';
 
 const { CRASH_LOAD, CRASH_MARK } = process.env;
-const { load } = Embedder;
-const { embedBatch } = Embedder.prototype;
+const load = Embedder.load.bind(Embedder);
+const embedBatch = Reflect.get(Embedder.prototype, 'embedBatch');
 
 Embedder.load = (options) => {
   if (CRASH_LOAD === 'exit') process.exit(3);
   if (CRASH_LOAD === 'hang') return new Promise(() => undefined);
-  return load.call(Embedder, options);
+  return load(options);
 };
 
-/** @type {(this: import('sentence-embedder').Embedder, ...args: Parameters<typeof embedBatch>) => ReturnType<typeof embedBatch>} */
-function crashingBatch(texts, options) {
+/** @type {(this: Embedder, ...args: Parameters<typeof embedBatch>) => ReturnType<typeof embedBatch>} */
+Embedder.prototype.embedBatch = function (texts, options) {
   const says = (/** @type {string} */ word) => texts.includes(word);
   if (says('abort')) process.abort();
   if (says('SIGSEGV')) process.kill(process.pid, 'SIGSEGV');
@@ -29,5 +29,4 @@ function crashingBatch(texts, options) {
   }
   if (says('hang')) return new Promise(() => undefined);
   return embedBatch.call(this, texts, options);
-}
-Embedder.prototype.embedBatch = crashingBatch;
+};
