@@ -2,7 +2,7 @@
 
 import { embedError } from '../errors.js';
 import { TestEmbedder } from '../testing/test-embedder.js';
-import { problemsOfFactory } from './config.js';
+import { describe, problemsOfFactory } from './config.js';
 import { CustomEmbedder } from './custom.js';
 import { FallbackEmbedder } from './fallback.js';
 import type {
@@ -48,7 +48,7 @@ export class EmbedderFactory {
   readonly config: FactoryConfig;
 
   constructor(config: FactoryConfig = {}) {
-    this.config = Object.freeze({ ...config });
+    this.config = Object.freeze({ ...checked(config) });
   }
 
   /** What is wrong with the configuration, in words. Looks at nothing but the configuration itself. */
@@ -73,12 +73,18 @@ export class EmbedderFactory {
 
 /** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
 export function createProductionFactory(overrides: FactoryConfig = {}): EmbedderFactory {
-  return new EmbedderFactory({ ...overrides, kind: overrides.kind ?? 'native' });
+  return new EmbedderFactory({ ...checked(overrides), kind: overrides.kind ?? 'native' });
 }
 
 /** A factory for an app's own tests: vectors that are hashes of the texts, without a model and without native code. */
 export function createTestFactory(overrides: FactoryConfig = {}): EmbedderFactory {
-  return new EmbedderFactory({ ...overrides, kind: overrides.kind ?? 'test' });
+  return new EmbedderFactory({ ...checked(overrides), kind: overrides.kind ?? 'test' });
+}
+
+/** The configuration, if it is an object; what is in it is checked when it is used. */
+function checked(config: unknown): FactoryConfig {
+  if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config;
+  throw embedError('ERR_EMBED_INVALID_ARGUMENT', `Expected an object for config but received ${describe(config)}`);
 }
 
 /** Kinds that know a model by the same name. */
