@@ -66,7 +66,7 @@ export class EmbedderFactory {
     const { autoStart = true, onEvent } = options;
     const each = { ...options, autoStart: true }; // only a start shows whether the next kind is needed
     // The model's name is the first kind's; what Ollama calls a model is never that.
-    const others = fallback.map((it) => make(it, SAME_NAMES.has(it) ? each : nameless(each)));
+    const others = Array.from(fallback, (it) => make(it, SAME_NAMES.has(it) ? each : nameless(each)));
     return new FallbackEmbedder(make(kind, each), others, { onEvent, autoStart, indexDir });
   }
 }
