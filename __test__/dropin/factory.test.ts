@@ -88,6 +88,19 @@ test.each<[object, RegExp]>([
   expect(() => factory.create()).toThrow(expect.objectContaining({ code: 'ERR_EMBED_INVALID_ARGUMENT' }) as Error);
 });
 
+test.each([null, 5, 'native', []])('a configuration that is %p is refused', (config) => {
+  for (const make of [createProductionFactory, createTestFactory, (it: FactoryConfig) => new EmbedderFactory(it)]) {
+    expect(() => make(config as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_EMBED_INVALID_ARGUMENT' }) as Error,
+    );
+  }
+});
+
+test('a fallback without a prototype is a list like any other', () => {
+  const fallback = Object.setPrototypeOf(['native'], null) as [];
+  expect(createTestFactory({ fallback }).create().kind).toBe('test');
+});
+
 test('validateConfig takes every option', () => {
   const config: FactoryConfig = {
     kind: 'native',
