@@ -190,8 +190,11 @@ export declare class EmbedderFactory {
     create(): ManagedEmbedder | FallbackEmbedder;
 }
 
-/** What makes the vectors: this process, an HTTP server, a function of the host's, or a hash for tests. */
-export declare type EmbedderKind = 'native' | 'sidecar' | 'ollama' | 'custom' | 'test';
+/**
+ * What makes the vectors: this process, a process that is started for it, an HTTP server, a function of the host's, or a hash
+ * for tests.
+ */
+export declare type EmbedderKind = 'native' | 'isolated' | 'sidecar' | 'ollama' | 'custom' | 'test';
 
 /** What an embedder has done since it was loaded and what it costs. */
 export declare interface EmbedderStats {
@@ -492,7 +495,7 @@ export declare interface IndexStamp extends VectorSpace {
  */
 export declare type IndexVerdict = 'match' | 'missing' | 'compatible' | 'reindex';
 
-/** Options of the kind `'native'`. */
+/** Options of the kinds `'native'` and `'isolated'`. */
 export declare interface InProcessConfig extends IEmbedderConfig {
     /** Further options of {@link Embedder.load}. */
     load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'>;
@@ -521,6 +524,28 @@ export declare interface Int8Vectors {
     readonly vectors: Int8Array[];
     /** One a vector: times it, a value is what it was, to rounding. */
     readonly scales: Float32Array;
+}
+
+/**
+ * An {@link IEmbedder} over an {@link Embedder} in a process of its own: a utility process in the main process of Electron,
+ * elsewhere a child process of Node. The vectors, and what `space` says of them, are those of {@link InProcessEmbedder}.
+ *
+ * When the process crashes, another one is started, up to three times without a success between, and what was under way is made
+ * again: once, one batch at a time. A batch that breaks that process too is given up with `ERR_EMBED_INFERENCE`, whose `cause` has
+ * `exitCode`, `signal` and `stderr`. The process ends with `shutdown`, and when this process ends, however that happens.
+ *
+ * @example
+ * ```ts
+ * const embedder = new IsolatedEmbedder({ modelName: './models/all-MiniLM-L6-v2' });
+ * if (!(await embedder.initialize())) throw embedder.lastError;
+ * const vectors = await embedder.embed(['a cat', 'a dog']);
+ * await embedder.shutdown();
+ * ```
+ */
+export declare class IsolatedEmbedder extends ManagedEmbedder {
+    constructor(config?: InProcessConfig);
+    /** The id of the process that has the model; nothing before a session has started. A restart replaces it. */
+    get pid(): number | undefined;
 }
 
 /** How one lane is doing. Speeds are those of the last minute. */

@@ -40,8 +40,11 @@ export declare function describeIEmbedder(factory: () => IEmbedder | Promise<IEm
 /** What an embedder tells while it starts and when something happens to it. */
 export declare type EmbedderEvent = StageEvent | ErrorEvent | RestartEvent | FallbackEvent;
 
-/** What makes the vectors: this process, an HTTP server, a function of the host's, or a hash for tests. */
-export declare type EmbedderKind = 'native' | 'sidecar' | 'ollama' | 'custom' | 'test';
+/**
+ * What makes the vectors: this process, a process that is started for it, an HTTP server, a function of the host's, or a hash
+ * for tests.
+ */
+export declare type EmbedderKind = 'native' | 'isolated' | 'sidecar' | 'ollama' | 'custom' | 'test';
 
 /** What every rejected promise of this package carries: an `Error` with a stable code. */
 export declare interface EmbedError extends Error {

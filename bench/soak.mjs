@@ -36,6 +36,7 @@ const distance = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(
 
 async function soak() {
   const [total, deadline] = [Number(values.texts), Date.now() + Number(values.minutes) * 60_000];
+  if (total === 0) return;
   const random = randomNumbers(1);
   const embedder = await Embedder.load(options);
   /** @type {{ text: string, vector: Float32Array }[]} */
@@ -98,6 +99,7 @@ async function again(name, times, once) {
   for (let time = 0; time < times; time++) {
     await once();
     if (time === Math.floor(times / 4)) settled = resources();
+    if (time % 50 === 0) console.error(name, time, resources());
   }
   const after = resources();
   if (settled) failures.push(...growth(settled, after).map((what) => `${name}: ${what}`));

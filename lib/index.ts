@@ -28,6 +28,7 @@ export type {
   VectorSpace,
 } from './dropin/iembedder.js';
 export { InProcessEmbedder } from './dropin/in-process.js';
+export { IsolatedEmbedder } from './dropin/isolated.js';
 export { ManagedEmbedder } from './dropin/managed.js';
 export { OllamaEmbedder } from './dropin/ollama.js';
 export { SidecarEmbedder } from './dropin/sidecar.js';

@@ -1,5 +1,6 @@
 /** Embeds texts as they come, a batch at a time, so that memory does not grow with their number. */
 
+import { describe } from './dropin/config.js';
 import { embedError } from './errors.js';
 import type { EmbedOptions, StreamedVector, StreamOptions } from './types.js';
 
@@ -12,15 +13,19 @@ type EmbedBatch = (texts: readonly string[], options: EmbedOptions) => Promise<F
 /** What `Embedder.embedStream` does, over its `embedBatch`. */
 export async function* embedStream(
   source: AsyncIterable<string> | Iterable<string>,
-  { batchSize = BATCH_SIZE, ...options }: StreamOptions,
+  given: StreamOptions,
   embedBatch: EmbedBatch,
 ): AsyncGenerator<StreamedVector, void, undefined> {
-  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > MAX_BATCH_SIZE) {
-    throw embedError(
-      'ERR_EMBED_INVALID_ARGUMENT',
-      `Expected a whole number from 1 to ${String(MAX_BATCH_SIZE)} for options.batchSize but received ${String(batchSize)}`,
-    );
-  }
+  expect(
+    typeof given === 'object' && (given as unknown) !== null && !Array.isArray(given),
+    'an object',
+    'options',
+    given,
+  );
+  const { batchSize = BATCH_SIZE, ...options } = given;
+  const isSize = Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= MAX_BATCH_SIZE;
+  expect(isSize, `a whole number from 1 to ${String(MAX_BATCH_SIZE)}`, 'options.batchSize', batchSize);
+  expect(isIterable(source), 'an iterable of strings', 'source', source);
   let next = 0;
   let texts: string[] = [];
   const flush = async function* (): AsyncGenerator<StreamedVector, void, undefined> {
@@ -34,4 +39,16 @@ export async function* embedStream(
     if (texts.length === batchSize) yield* flush();
   }
   if (texts.length > 0) yield* flush();
+}
+
+function expect(isRight: boolean, expected: string, what: string, received: unknown): void {
+  if (isRight) return;
+  const message = `Expected ${expected} for ${what} but received ${describe(received)}`;
+  throw embedError('ERR_EMBED_INVALID_ARGUMENT', message);
+}
+
+function isIterable(source: unknown): boolean {
+  if (source === null || source === undefined) return false;
+  const it = source as Partial<AsyncIterable<string> & Iterable<string>>;
+  return typeof it[Symbol.asyncIterator] === 'function' || typeof it[Symbol.iterator] === 'function';
 }

@@ -8,6 +8,7 @@ import {
   createTestFactory,
   CustomEmbedder,
   InProcessEmbedder,
+  IsolatedEmbedder,
   OllamaEmbedder,
   SidecarEmbedder,
 } from 'sentence-embedder';
@@ -36,6 +37,7 @@ describeIEmbedder(
     normalized: false,
   },
 );
+describeIEmbedder(() => new IsolatedEmbedder({ modelName: modelFolder('xlmr') }), { name: 'isolated' });
 describeIEmbedder(() => new TestEmbedder({ dimension: 33 }), { name: 'test' });
 describeIEmbedder(() => createTestFactory().create(), { name: 'test, from its factory' });
 describeIEmbedder(() => new SidecarEmbedder({ sidecar: { url: sidecar.url } }), { name: 'sidecar' });

@@ -6,6 +6,7 @@ import {
   EmbedderFactory,
   FallbackEmbedder,
   InProcessEmbedder,
+  IsolatedEmbedder,
   OllamaEmbedder,
   readIndexStamp,
   SidecarEmbedder,
@@ -31,6 +32,7 @@ afterAll(async () => {
 test('makes the kind that one word names', () => {
   const config = { modelName: 'bge-m3' };
   expect(createProductionFactory().create()).toBeInstanceOf(InProcessEmbedder);
+  expect(createProductionFactory({ kind: 'isolated', load: { threads: 1 } }).create()).toBeInstanceOf(IsolatedEmbedder);
   expect(createProductionFactory({ kind: 'sidecar' }).create()).toBeInstanceOf(SidecarEmbedder);
   expect(createProductionFactory({ ...config, kind: 'ollama' }).create()).toBeInstanceOf(OllamaEmbedder);
   expect(createTestFactory().create()).toBeInstanceOf(TestEmbedder);
@@ -40,7 +42,7 @@ test('makes the kind that one word names', () => {
 
 test('takes options of kinds that it does not name, so that the way back is one word', () => {
   const options = { load: { threads: 1 }, sidecar: { url: 'http://localhost:1' }, ollama: { model: 'bge-m3' } };
-  for (const kind of ['native', 'sidecar', 'ollama'] as const) {
+  for (const kind of ['native', 'isolated', 'sidecar', 'ollama'] as const) {
     expect(createProductionFactory({ ...options, kind }).create().kind).toBe(kind);
   }
 });
@@ -59,7 +61,7 @@ test('options reach the embedder', async () => {
 });
 
 test.each<[object, RegExp]>([
-  [{ kind: 'nativ' }, /'native' or 'sidecar' or .* for config\.kind but received string "nativ"/],
+  [{ kind: 'nativ' }, /'native' or 'isolated' or .* for config\.kind but received string "nativ"/],
   [{ batchsize: 32 }, /only known names in config but received config\.batchsize \(number 32\)/],
   [{ batchSize: 32.5 }, /a whole number from 1 to 4096 for config\.batchSize but received number 32\.5/],
   [{ timeout: '30s' }, /for config\.timeout but received string "30s"/],
@@ -86,6 +88,19 @@ test.each<[object, RegExp]>([
   expect(() => factory.create()).toThrow(expect.objectContaining({ code: 'ERR_EMBED_INVALID_ARGUMENT' }) as Error);
 });
 
+test.each([null, 5, 'native', []])('a configuration that is %p is refused', (config) => {
+  for (const make of [createProductionFactory, createTestFactory, (it: FactoryConfig) => new EmbedderFactory(it)]) {
+    expect(() => make(config as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_EMBED_INVALID_ARGUMENT' }) as Error,
+    );
+  }
+});
+
+test('a fallback without a prototype is a list like any other', () => {
+  const fallback = Object.setPrototypeOf(['native'], null) as [];
+  expect(createTestFactory({ fallback }).create().kind).toBe('test');
+});
+
 test('validateConfig takes every option', () => {
   const config: FactoryConfig = {
     kind: 'native',
@@ -93,7 +108,7 @@ test('validateConfig takes every option', () => {
     ...{ timeout: 2_147_483_647, retries: 0, retryDelay: 0, drainTimeout: 0 },
     ...{ autoStart: false, autoRestart: false, maxFilesBeforeRestart: 1, maxMemoryMB: 1 },
     load: { threads: 1 },
-    fallback: ['sidecar', 'ollama', 'custom', 'test'],
+    fallback: ['isolated', 'sidecar', 'ollama', 'custom', 'test'],
     indexDir: '/index',
     sidecar: {
       url: 'http://localhost:8421',

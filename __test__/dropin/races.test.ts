@@ -1,6 +1,12 @@
 // What becomes of starts, restarts, shutdowns and calls that meet: the last one asked for decides, and nothing is left over.
 
-import { CustomEmbedder, InProcessEmbedder, type EmbedFunction, type ManagedEmbedder } from 'sentence-embedder';
+import {
+  CustomEmbedder,
+  InProcessEmbedder,
+  IsolatedEmbedder,
+  type EmbedFunction,
+  type ManagedEmbedder,
+} from 'sentence-embedder';
 import { TestEmbedder } from 'sentence-embedder/testing';
 import { rejection } from '../support/expectations';
 import { modelFolder } from '../support/fixtures';
@@ -14,6 +20,7 @@ const kinds: [string, () => Managed][] = [
   ['test', () => new TestEmbedder({ dimension: 4 })],
   ['test, started by the first call', () => new TestEmbedder({ dimension: 4, autoStart: false })],
   ['native', () => new InProcessEmbedder({ modelName: modelFolder('bert') })],
+  ['isolated', () => new IsolatedEmbedder({ modelName: modelFolder('bert') })],
 ];
 
 /** Expects that the embedder is off, and that it can be used again. */

@@ -45,6 +45,32 @@ test.each([
   expect(await play(scenario)).toEqual(expected);
 });
 
+test('an isolated embedder is in a utility process, and the app outlives its crashes', async () => {
+  const { vectors, here, ...seen } = (await play('isolated')) as Record<string, unknown>;
+  expect(vectors).toEqual(here);
+  const types = ['Utility', 'Utility', 'Utility'];
+  expect(seen).toEqual({ types, pids: 3, restarts: [1, 1], wrong: 'ERR_EMBED_INVALID_ARGUMENT', left: false });
+});
+
+test.each([
+  ['quits', 0],
+  ['is killed', 1],
+])('an isolated embedder ends with an app that %s', async (_, times) => {
+  const order = JSON.stringify({ scenario: 'isolatedQuit', model, texts, times });
+  const { stdout } = await runApp(binary, [...FLAGS, main, order]);
+  const pid = Number(stdout);
+  expect(pid).toBeGreaterThan(0);
+  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 test('eight worker threads at once share one ONNX Runtime', async () => {
   const runtimes = process.platform === 'linux' ? ['libonnxruntime.so.1'] : undefined;
   expect(await play('eightWorkers')).toEqual({ answers: Array(8).fill(expected), runtimes });

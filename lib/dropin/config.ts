@@ -101,6 +101,7 @@ const SERVER: Record<string, Check> = { url: address, startTimeout: whole(1, MAX
 /** Options that only one kind has. Those of `load` are checked where they are used, on the native side. */
 const OF_KIND: Record<EmbedderKind, Record<string, Check | Record<string, Check>>> = {
   native: { load: loading },
+  isolated: { load: loading },
   sidecar: { sidecar: { ...SERVER, model: filled, pooling: word('mean', 'cls', 'max'), command: plain } },
   ollama: { ollama: { ...SERVER, model: filled } },
   custom: { custom: { embed: callback, fingerprint: filled, close: callback } },
@@ -154,17 +155,18 @@ export function problemsOfFactory(config: unknown): string[] {
   };
   expect(known, kind, 'config.kind');
   if (indexDir !== undefined) expect(filled, indexDir, 'config.indexDir');
-  if (Array.isArray(fallback)) {
-    fallback.forEach((it: unknown, i) => {
+  const others = Array.isArray(fallback) ? Array.from<unknown>(fallback) : undefined;
+  if (others) {
+    others.forEach((it, i) => {
       expect(known, it, `config.fallback[${String(i)}]`);
     });
-    const twice = [kind, ...(fallback as unknown[])].find((it, i, all) => all.indexOf(it) !== i);
+    const twice = [kind, ...others].find((it, i, all) => all.indexOf(it) !== i);
     if (twice !== undefined) problems.push(`Expected each kind once but received ${describe(twice)} twice`);
   } else {
     problems.push(`Expected an array of kinds for config.fallback but received ${describe(fallback)}`);
   }
   if (problems.length > 0) return problems;
-  return problemsOf(rest, [kind as EmbedderKind, ...(fallback as EmbedderKind[])], KINDS);
+  return problemsOf(rest, [kind as EmbedderKind, ...((others ?? []) as EmbedderKind[])], KINDS);
 }
 
 /** What is wrong with the options of one call. */

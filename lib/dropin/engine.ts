@@ -38,6 +38,11 @@ export interface EngineTraits {
   readonly retriesEmbed: boolean;
   /** Whether two sessions cannot be there at once, so that the old one has to end before a new one starts. */
   readonly exclusive: boolean;
+  /**
+   * Whether texts may be what breaks a session: a batch then gets one more session, by itself, and is given up if it breaks that
+   * too.
+   */
+  readonly suspectsTexts: boolean;
   /** Memory of the process that holds the model, where that is this one. */
   readonly memory: (() => NonNullable<IEmbedderStats['memoryUsage']>) | undefined;
 }
@@ -48,6 +53,7 @@ export const PLAIN: EngineTraits = {
   ownLanes: false,
   retriesEmbed: false,
   exclusive: false,
+  suspectsTexts: false,
   memory: undefined,
 };
 

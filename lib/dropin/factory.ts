@@ -2,7 +2,7 @@
 
 import { embedError } from '../errors.js';
 import { TestEmbedder } from '../testing/test-embedder.js';
-import { problemsOfFactory } from './config.js';
+import { describe, problemsOfFactory } from './config.js';
 import { CustomEmbedder } from './custom.js';
 import { FallbackEmbedder } from './fallback.js';
 import type {
@@ -15,6 +15,7 @@ import type {
   TestConfig,
 } from './iembedder.js';
 import { InProcessEmbedder } from './in-process.js';
+import { IsolatedEmbedder } from './isolated.js';
 import type { ManagedEmbedder } from './managed.js';
 import { OllamaEmbedder } from './ollama.js';
 import { SidecarEmbedder } from './sidecar.js';
@@ -47,7 +48,7 @@ export class EmbedderFactory {
   readonly config: FactoryConfig;
 
   constructor(config: FactoryConfig = {}) {
-    this.config = Object.freeze({ ...config });
+    this.config = Object.freeze({ ...checked(config) });
   }
 
   /** What is wrong with the configuration, in words. Looks at nothing but the configuration itself. */
@@ -65,20 +66,29 @@ export class EmbedderFactory {
     const { autoStart = true, onEvent } = options;
     const each = { ...options, autoStart: true }; // only a start shows whether the next kind is needed
     // The model's name is the first kind's; what Ollama calls a model is never that.
-    const others = fallback.map((it) => make(it, it === 'native' || it === 'sidecar' ? each : nameless(each)));
+    const others = Array.from(fallback, (it) => make(it, SAME_NAMES.has(it) ? each : nameless(each)));
     return new FallbackEmbedder(make(kind, each), others, { onEvent, autoStart, indexDir });
   }
 }
 
 /** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
 export function createProductionFactory(overrides: FactoryConfig = {}): EmbedderFactory {
-  return new EmbedderFactory({ ...overrides, kind: overrides.kind ?? 'native' });
+  return new EmbedderFactory({ ...checked(overrides), kind: overrides.kind ?? 'native' });
 }
 
 /** A factory for an app's own tests: vectors that are hashes of the texts, without a model and without native code. */
 export function createTestFactory(overrides: FactoryConfig = {}): EmbedderFactory {
-  return new EmbedderFactory({ ...overrides, kind: overrides.kind ?? 'test' });
+  return new EmbedderFactory({ ...checked(overrides), kind: overrides.kind ?? 'test' });
 }
+
+/** The configuration, if it is an object; what is in it is checked when it is used. */
+function checked(config: unknown): FactoryConfig {
+  if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config;
+  throw embedError('ERR_EMBED_INVALID_ARGUMENT', `Expected an object for config but received ${describe(config)}`);
+}
+
+/** Kinds that know a model by the same name. */
+const SAME_NAMES: ReadonlySet<EmbedderKind> = new Set(['native', 'isolated', 'sidecar']);
 
 type Options = Omit<FactoryConfig, 'kind' | 'fallback' | 'indexDir'>;
 
@@ -87,6 +97,8 @@ function make(kind: EmbedderKind, options: Options): ManagedEmbedder {
   switch (kind) {
     case 'native':
       return new InProcessEmbedder(given<InProcessConfig>({ ...common, load }));
+    case 'isolated':
+      return new IsolatedEmbedder(given<InProcessConfig>({ ...common, load }));
     case 'sidecar':
       return new SidecarEmbedder(given<SidecarConfig>({ ...common, sidecar }));
     case 'ollama':

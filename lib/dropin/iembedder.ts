@@ -30,8 +30,11 @@ export interface IEmbedderStats {
   memoryUsage?: { rss: number; heapUsed: number; external: number };
 }
 
-/** What makes the vectors: this process, an HTTP server, a function of the host's, or a hash for tests. */
-export type EmbedderKind = 'native' | 'sidecar' | 'ollama' | 'custom' | 'test';
+/**
+ * What makes the vectors: this process, a process that is started for it, an HTTP server, a function of the host's, or a hash
+ * for tests.
+ */
+export type EmbedderKind = 'native' | 'isolated' | 'sidecar' | 'ollama' | 'custom' | 'test';
 
 /** Options of every kind of {@link IEmbedder}. Every one may be left out; an unknown name is refused. */
 export interface IEmbedderConfig {
@@ -99,7 +102,7 @@ export interface IEmbedderConfig {
   onEvent?: (event: EmbedderEvent) => void;
 }
 
-/** Options of the kind `'native'`. */
+/** Options of the kinds `'native'` and `'isolated'`. */
 export interface InProcessConfig extends IEmbedderConfig {
   /** Further options of {@link Embedder.load}. */
   load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'>;

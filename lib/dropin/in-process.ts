@@ -5,7 +5,15 @@ import { Embedder } from '../embedder.js';
 import { spaceOf } from '../stamps.js';
 import type { LoadOptions } from '../types.js';
 import { DEFAULT_MODEL, settingsOf } from './config.js';
-import { ownMemory, PROBE, type Engine, type EngineCall, type EngineTraits, type StartContext } from './engine.js';
+import {
+  ownMemory,
+  PLAIN,
+  PROBE,
+  type Engine,
+  type EngineCall,
+  type EngineTraits,
+  type StartContext,
+} from './engine.js';
 import type { InProcessConfig, VectorSpace } from './iembedder.js';
 import { ManagedEmbedder } from './managed.js';
 
@@ -22,7 +30,7 @@ import { ManagedEmbedder } from './managed.js';
  */
 export class InProcessEmbedder extends ManagedEmbedder {
   constructor(config: InProcessConfig = {}) {
-    super('native', TRAITS, config, (context) => NativeEngine.start(config, context));
+    super('native', { ...NATIVE, memory: ownMemory }, config, (context) => NativeEngine.start(config, context));
   }
 
   /** The loaded model, for what {@link IEmbedder} does not have, such as counting tokens. A restart replaces it. */
@@ -31,15 +39,15 @@ export class InProcessEmbedder extends ManagedEmbedder {
   }
 }
 
-const TRAITS: EngineTraits = {
+/** A kind over a native session, wherever it is. */
+export const NATIVE: EngineTraits = {
+  ...PLAIN,
   concurrency: 2, // the second batch is ready when the first one leaves threads idle
   ownLanes: true,
-  retriesEmbed: false,
-  exclusive: false,
-  memory: ownMemory,
 };
 
-class NativeEngine implements Engine {
+/** A session over a model in this process. */
+export class NativeEngine implements Engine {
   readonly embedder: Embedder;
   readonly space: VectorSpace;
 

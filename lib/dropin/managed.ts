@@ -16,7 +16,7 @@ import type {
   IEmbedderStats,
   VectorSpace,
 } from './iembedder.js';
-import { Sessions } from './sessions.js';
+import { Sessions, type Batch } from './sessions.js';
 import { SharedStart } from './shared-start.js';
 
 /** Errors that may be gone at the next try. */
@@ -262,12 +262,14 @@ export abstract class ManagedEmbedder implements IEmbedder {
     priority: Priority,
     signal: AbortSignal,
   ): Promise<Float32Array[]> {
+    const batch: Batch = { texts, broken: 0 };
     for (let left = retries; ; left--) {
       try {
-        return await this.#sessions.embed(texts, { signal, timeoutMs: this.#settings.timeout, priority });
+        return await this.#sessions.embed(batch, { signal, timeoutMs: this.#settings.timeout, priority });
       } catch (cause) {
         const error = asEmbedError(cause);
-        if (left === 0 || this.#sessions.failure || signal.aborted || !PASSING.has(error.code)) throw error;
+        const isFinal = this.#sessions.failure !== undefined || this.#sessions.hasGivenUp(batch);
+        if (left === 0 || isFinal || signal.aborted || !PASSING.has(error.code)) throw error;
       }
       await pause(this.#settings.retryDelay, signal);
     }

@@ -2,7 +2,7 @@
 
 import { asEmbedError, embedError, endedBy, throwIfAborted } from '../errors.js';
 import type { EmbedError, EmbedErrorCode } from '../types.js';
-import { atMost, pause } from './batches.js';
+import { atMost, pause, Places } from './batches.js';
 import { MAX_REBUILDS, type Settings } from './config.js';
 import type { Engine, EngineCall, EngineTraits, StartContext } from './engine.js';
 import type { Reporter } from './events.js';
@@ -26,6 +26,13 @@ interface Running {
   whenIdle: (() => void) | undefined;
 }
 
+/** Texts that go to a session together. */
+export interface Batch {
+  readonly texts: readonly string[];
+  /** Sessions that broke over it. */
+  broken: number;
+}
+
 interface Parts {
   readonly traits: EngineTraits;
   readonly settings: Settings;
@@ -38,6 +45,8 @@ export class Sessions {
   readonly #parts: Parts;
   /** Ends of earlier sessions that are under way. */
   readonly #retiring = new Set<Promise<void>>();
+  /** A place for a batch that is tried by itself. */
+  readonly #suspects = new Places(1);
   /** Ends starts. */
   #life = new AbortController().signal;
   #running: Running | undefined;
@@ -102,14 +111,14 @@ export class Sessions {
   }
 
   /** Embeds a batch. If it fails because the session has, it goes to the next session. */
-  async embed(texts: readonly string[], call: EngineCall): Promise<Float32Array[]> {
-    const { signal } = call;
+  async embed(batch: Batch, call: EngineCall): Promise<Float32Array[]> {
+    const { signal, priority } = call;
     for (;;) {
       const running = await this.#take(signal);
       running.batches += 1;
       let failed: EmbedError;
       try {
-        const vectors = await running.engine.embed(texts, call);
+        const vectors = await running.engine.embed(batch.texts, call);
         this.#rebuilds = 0;
         return vectors;
       } catch (cause) {
@@ -123,8 +132,21 @@ export class Sessions {
       if (this.#running !== running && ofSession) continue; // it was replaced and closed before it was done
       if (!this.#parts.settings.autoRestart || !(await isBroken(running, failed, signal))) throw failed;
       throwIfAborted(signal);
+      batch.broken += 1;
       await this.#rebuild(running, failed);
+      if (this.hasGivenUp(batch)) {
+        const message = `The texts were given up after two sessions broke over them: ${failed.message}`;
+        throw embedError('ERR_EMBED_INFERENCE', message, { cause: failed.cause });
+      }
+      if (batch.broken === 1 && this.#parts.traits.suspectsTexts) {
+        return this.#suspects.run(priority, signal, () => this.embed(batch, call));
+      }
     }
+  }
+
+  /** Whether a batch has broken two sessions, the second one by itself. */
+  hasGivenUp({ broken }: Batch): boolean {
+    return this.#parts.traits.suspectsTexts && broken > 1;
   }
 
   /** The session that takes the next batch, started if there is none. */

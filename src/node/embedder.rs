@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 
 use napi::bindgen_prelude::{
     Float32ArraySlice, FnArgs, Function, JavaScriptClassExt, JsObjectValue, Object, Uint32ArraySlice, Unknown,
@@ -13,7 +12,7 @@ use napi_derive::napi;
 use serde_json::{Value, json};
 
 use super::arguments::{self, Refusal};
-use super::job::{Promised, job, returned};
+use super::job::{Promised, job, on_thread, returned};
 use super::{errors, events, teardown};
 use crate::config::EmbedOptions;
 use crate::error::{Error, ErrorKind, Result};
@@ -44,20 +43,20 @@ impl NativeEmbedder {
         let watch = Watch::new(on_event, cancel.clone());
         let (promised, promise) = Promised::new(env)?;
         let loading = promised.clone();
-        let thread = thread::Builder::new()
-            .name("embedder-load".to_owned())
-            .spawn(move || {
-                let loaded = guarded("loading a model", || Embedder::load(&config, &watch));
-                let kept = loaded.as_ref().ok().cloned();
-                let delivered = loading.settle(loaded, |env, embedder| {
-                    teardown::register(env, &embedder)?;
-                    returned(env, Self { embedder }.into_instance(&env)?)
-                });
-                if let (false, Some(embedder)) = (delivered, kept) {
-                    embedder.close();
-                }
-            })?;
-        teardown::register_load(env, thread, cancel.clone())?;
+        let thread = on_thread("embedder-load", &promised, move || {
+            let loaded = guarded("loading a model", || Embedder::load(&config, &watch));
+            let kept = loaded.as_ref().ok().cloned();
+            let delivered = loading.settle(loaded, |env, embedder| {
+                teardown::register(env, &embedder)?;
+                returned(env, Self { embedder }.into_instance(&env)?)
+            });
+            if let (false, Some(embedder)) = (delivered, kept) {
+                embedder.close();
+            }
+        });
+        if let Some(thread) = thread {
+            teardown::register_load(env, thread, cancel.clone())?;
+        }
         job(env, promise, move || {
             promised.reject(aborted());
             cancel.cancel();
@@ -115,18 +114,19 @@ impl NativeEmbedder {
         let (promised, promise) = Promised::new(env)?;
         self.embedder.begin_close();
         let embedder = Arc::clone(&self.embedder);
-        let thread = thread::Builder::new()
-            .name("embedder-close".to_owned())
-            .spawn(move || {
-                promised.settle(
-                    guarded("closing", || {
-                        embedder.close();
-                        Ok(())
-                    }),
-                    |env, ()| returned(env, ()),
-                );
-            })?;
-        teardown::register_thread(env, thread)?;
+        let closing = promised.clone();
+        let thread = on_thread("embedder-close", &promised, move || {
+            closing.settle(
+                guarded("closing", || {
+                    embedder.close();
+                    Ok(())
+                }),
+                |env, ()| returned(env, ()),
+            );
+        });
+        if let Some(thread) = thread {
+            teardown::register_thread(env, thread)?;
+        }
         Ok(promise)
     }
 }

@@ -1,12 +1,13 @@
 //! A promise with a `cancel` beside it, settled once from whichever thread is first.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::{Env, JsDeferred};
 
 use super::errors;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Makes the promised value, on the JavaScript thread.
 type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Unknown<'static>>>;
@@ -46,6 +47,23 @@ impl Promised {
     pub fn reject(&self, error: Error) -> bool {
         self.settle(Err::<(), _>(error), |env, ()| returned(env, ()))
     }
+}
+
+/// Starts `body`, which settles `promised`, on a thread of its own. Where the system has no more threads, `promised` is rejected: one that
+/// is never settled would keep the process alive.
+pub fn on_thread(
+    name: &str,
+    promised: &Promised,
+    body: impl FnOnce() + Send + 'static,
+) -> Option<JoinHandle<()>> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .context(ErrorKind::Internal, || {
+            format!("The thread {name} could not be started")
+        })
+        .map_err(|error| promised.reject(error))
+        .ok()
 }
 
 /// `{ promise, cancel }` for lib/.

@@ -1,7 +1,6 @@
 //! The model store for the command line: fetch, list, remove.
 
 use std::path::PathBuf;
-use std::thread;
 
 use napi::Env;
 use napi::bindgen_prelude::Unknown;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{self, PullOptions};
 use super::embedder::{aborted, event_sink, guarded, refused, to_js};
-use super::job::{Promised, job};
+use super::job::{Promised, job, on_thread};
 use super::{errors, teardown};
 use crate::config::{EmbedderConfig, Precision};
 use crate::error::{Error, ErrorKind, Result};
@@ -53,13 +52,13 @@ fn work(
     let watch = Watch::new(on_event, cancel.clone());
     let (promised, promise) = Promised::new(env)?;
     let working = promised.clone();
-    let thread = thread::Builder::new()
-        .name("embedder-store".to_owned())
-        .spawn(move || {
-            let done = guarded(doing, || body(&options, &watch));
-            working.settle(done, |env, done| to_js(env, &done));
-        })?;
-    teardown::register_load(env, thread, cancel.clone())?;
+    let thread = on_thread("embedder-store", &promised, move || {
+        let done = guarded(doing, || body(&options, &watch));
+        working.settle(done, |env, done| to_js(env, &done));
+    });
+    if let Some(thread) = thread {
+        teardown::register_load(env, thread, cancel.clone())?;
+    }
     job(env, promise, move || {
         promised.reject(aborted());
         cancel.cancel();

@@ -253,9 +253,15 @@ fn build(graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<OrtSession
     let mut builder = operators::register(builder, threads)?;
     let canceler = builder.canceler();
     let _guard = cancel.on_cancel(move || drop(canceler.cancel()));
-    builder
-        .commit_from_file(graph.file())
-        .context(ErrorKind::ModelInvalid, failed)
+    builder.commit_from_file(graph.file()).map_err(|cause| {
+        // A model is not to blame for memory that ran out, which ONNX Runtime tells by the name of C++'s exception.
+        let kind = if cause.to_string().contains("bad_alloc") {
+            ErrorKind::Inference
+        } else {
+            ErrorKind::ModelInvalid
+        };
+        Error::new(kind, failed()).with_source(cause)
+    })
 }
 
 fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::Result<SessionBuilder> {

@@ -5,7 +5,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { app, BrowserWindow, utilityProcess } from 'electron';
+import { IsolatedEmbedder } from 'sentence-embedder';
 import { beginBatch, exercise } from './exercise.mjs';
+import { outlive } from './isolated.mjs';
 import { eightWorkers, terminateWorkers } from './threads.mjs';
 
 const { scenario, model, texts, times } = JSON.parse(process.argv.at(-1) ?? '');
@@ -40,6 +42,17 @@ const SCENARIOS = {
     const [answer] = await once(child, 'message');
     child.disconnect();
     finish(answer);
+  },
+  async isolated() {
+    finish(await outlive(model, texts));
+  },
+  async isolatedQuit() {
+    const embedder = new IsolatedEmbedder({ modelName: model });
+    await embedder.initialize();
+    process.stdout.write(String(embedder.pid), () => {
+      if (times === 0) app.quit();
+      else process.kill(process.pid, 'SIGKILL');
+    });
   },
   async eightWorkers() {
     finish(await eightWorkers(model, texts));
