@@ -36,7 +36,8 @@ fn gelu(x: f64) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    // Miri takes minutes for one.
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 24 }))]
 
     #[test]
     fn product_is_exact_in_its_integers(rows in 1..20_usize, k in 1..6_usize, n in 1..9_usize, seed: u64, with_gelu: bool) {
