@@ -2,15 +2,17 @@
 // On Linux against the C library that the ONNX Runtime library asks for, whatever this machine has, by way of zig.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CACHE, ROOT } from './packages.mjs';
 import { addonName, ownPlatform, platformOf } from './package-manifests.mjs';
+import { withTools } from './pip-tools.mjs';
 
 /** The glibc of the ONNX Runtime library, which the addon is linked against: RHEL 8, Debian 10, Ubuntu 18.10 and later. */
 const GLIBC = '2.28';
+
+const withZig = () => withTools('zig', 'package-requirements.txt', 'cargo-zigbuild');
 
 /**
  * Builds the addon of this platform and says where it is.
@@ -21,7 +23,7 @@ export async function buildPortable() {
   const { target, os } = platformOf(platform);
   const built = join(CACHE, addonName(platform));
   const linux = os === 'linux';
-  const [command, env] = linux ? withZig() : ['build', process.env];
+  const [command, env] = linux ? ['zigbuild', withZig()] : ['build', process.env];
   const args = [command, '--release', '--locked', '--target', linux ? `${target}.${GLIBC}` : target];
   // Node and Electron carry their own C runtime on Windows, so the addon must too.
   const flags = os === 'win32' ? { RUSTFLAGS: '-C target-feature=+crt-static' } : {};
@@ -34,22 +36,6 @@ export async function buildPortable() {
   const name = names[/** @type {keyof typeof names} */ (os)];
   await copyFile(join(ROOT, 'target', target, 'release', name), built);
   return built;
-}
-
-/**
- * cargo zigbuild in a Python environment of its own, pinned by version and hash.
- * @returns {[string, NodeJS.ProcessEnv]}
- */
-function withZig() {
-  const folder = join(CACHE, 'zig');
-  const programs = join(folder, 'bin');
-  if (!existsSync(join(programs, 'cargo-zigbuild'))) {
-    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
-    const options = ['--no-deps', '--only-binary=:all:', '--require-hashes', '--quiet', '--disable-pip-version-check'];
-    const requirements = join(ROOT, 'scripts', 'package-requirements.txt');
-    execFileSync(join(programs, 'pip'), ['install', ...options, '--requirement', requirements], { stdio: 'inherit' });
-  }
-  return ['zigbuild', { ...process.env, PATH: `${programs}${delimiter}${process.env['PATH'] ?? ''}` }];
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.log(await buildPortable());

@@ -43,7 +43,7 @@ const about = ({ name, version, license, repository }) =>
  * @param {string} target
  * @returns {Crate[]}
  */
-function linkedCrates(target) {
+export function linkedCrates(target) {
   const args = ['metadata', '--format-version', '1', '--locked', '--filter-platform', target];
   const metadata = JSON.parse(
     execFileSync('cargo', args, {

@@ -1,5 +1,10 @@
 //! Finds and loads the ONNX Runtime library, once per process, with its telemetry off.
 
+#![allow(
+    unsafe_code,
+    reason = "the system's loader and the environment have no other way in"
+)]
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

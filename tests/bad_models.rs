@@ -1,6 +1,7 @@
 //! Model folders that were damaged or made to do harm: a typed error or vectors of the right shape, and never a crash, a
 //! hang, or a file that is read outside the folder.
 
+#![allow(unsafe_code, reason = "makes a pipe")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

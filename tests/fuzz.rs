@@ -9,16 +9,21 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::fs;
 use std::sync::{Arc, mpsc};
 
-use common::{config, expand, fixtures, load};
+use common::{config, embed, expand, fixtures, load, load_config};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use prost::Message;
+use sentence_embedder::config::{EmbedderConfig, Precision};
 use sentence_embedder::error::ErrorKind;
+use sentence_embedder::model::events::Cancel;
 use sentence_embedder::model::graph::{Graph, needed};
-use sentence_embedder::model::onnx::ModelProto;
+use sentence_embedder::model::onnx::{ModelProto, NodeProto, Source, TensorProto, write_model};
+use sentence_embedder::model::prepare::GRAPH_FILE;
+use sentence_embedder::model::rewrite::{Form, rewrite};
 use sentence_embedder::model::{folder, parts};
 use sentence_embedder::pipeline::embedder::Embedder;
 use serde_json::{Map, Number, Value, json};
@@ -77,6 +82,8 @@ const PLACES: [(&str, &[&str]); 6] = [
     ("tokenizer_config.json", &["/model_max_length"]),
 ];
 
+const NAMES: [&str; 3] = ["bert", "xlmr", "mpnet"];
+
 fn count(embedder: &Arc<Embedder>, texts: Vec<String>) -> Vec<u32> {
     let (sender, receiver) = mpsc::channel();
     embedder.count_tokens(texts, Box::new(move |result| drop(sender.send(result))));
@@ -89,13 +96,12 @@ thread_local! {
         expand("any", &json!({ "base": "bert" }), parent.path());
         parent
     };
-    static EMBEDDERS: [Arc<Embedder>; 3] = ["bert", "xlmr", "mpnet"].map(load);
-    static MODELS: Vec<ModelProto> = ["bert", "xlmr", "mpnet"]
+    static EMBEDDERS: [Arc<Embedder>; 3] = NAMES.map(load);
+    static MODELS: [ModelProto; 3] = NAMES
         .map(|name| {
             let bytes = fs::read(fixtures().join(name).join("onnx/model.onnx")).unwrap();
             ModelProto::decode(prost::bytes::Bytes::from(bytes)).unwrap()
-        })
-        .to_vec();
+        });
 }
 
 proptest! {
@@ -135,28 +141,102 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_graph_is_it_is_divided(
-        model in any::<Index>(), changes in prop::collection::vec((any::<Index>(), any::<Index>(), 0..6_u8), 1..6),
-    ) {
-        let mut model = MODELS.with(|models| model.get(models).clone());
-        let graph = model.graph.as_mut().unwrap();
-        for (at, from, kind) in changes {
-            let values: Vec<String> = graph.node.iter().flat_map(|node| node.output.clone()).collect();
-            let kinds: Vec<String> = graph.node.iter().map(|node| node.op_type.clone()).collect();
-            let place = at.index(graph.node.len());
-            let node = &mut graph.node[place];
-            match kind {
-                0 if !node.input.is_empty() => *node.input.last_mut().unwrap() = from.get(&values).clone(),
-                1 if !node.input.is_empty() => node.input[0] = from.get(&values).clone(),
-                2 if !node.output.is_empty() => node.output[0] = from.get(&values).clone(),
-                3 => node.op_type = from.get(&kinds).clone(),
-                4 => node.input.truncate(from.index(node.input.len() + 1)),
-                _ => node.attribute.clear(),
-            }
-        }
-        let output = graph.output[0].name.clone();
+    fn whatever_a_graph_is_its_parts_are_found(model in any::<Index>(), changes in changes()) {
+        let model = changed(&model, changes);
+        let graph = model.graph.as_ref().unwrap();
+        let output = &graph.output[0].name;
         let indexed = Graph::new(graph);
-        drop(parts::divide(&indexed, &output));
-        drop(needed(graph.node.clone(), &[&output]));
+        for value in parts::divide(&indexed, output).keys() {
+            prop_assert!(indexed.maker(value).is_some(), "{value} is not of the graph");
+        }
+        let mut made = HashSet::new();
+        for node in needed(graph.node.clone(), &[output]) {
+            prop_assert!(!node.output.iter().any(|output| made.contains(output)), "{} twice", node.name);
+            made.extend(node.output);
+        }
     }
+
+    #[test]
+    fn whatever_a_graph_is_its_copy_is_whole(
+        model in any::<Index>(), changes in changes(), eight_bits in any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let model = changed(&model, changes);
+        let output = model.graph.as_ref().unwrap().output[0].name.clone();
+        let original = folder.path().join("original.onnx");
+        write_model(&model, &original).unwrap();
+        let form = if eight_bits { Form::Int8 { examples: &[] } } else { Form::Fp32 };
+        match rewrite(&original, &output, form, folder.path(), &Cancel::default()) {
+            // Opening checks every tensor against the file of weights.
+            Ok(summary) => {
+                prop_assert!(summary.products > 0);
+                let copy = Source::open(&folder.path().join(GRAPH_FILE)).unwrap().model.graph.unwrap();
+                let reads: HashSet<&str> = copy.node.iter().flat_map(NodeProto::reads).collect();
+                let known: HashSet<&str> = copy.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+                let old = model.graph.as_ref().unwrap();
+                for tensor in old.initializer.iter().filter(|tensor| reads.contains(tensor.name.as_str())) {
+                    prop_assert!(known.contains(tensor.name.as_str()), "{} is lost", tensor.name);
+                }
+            }
+            Err(error) => prop_assert_eq!(error.kind(), ErrorKind::ModelInvalid, "{}", error),
+        }
+    }
+}
+
+proptest! {
+    // A hundred times as dear as the others: it opens each model, mostly several ways, and embeds with it.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(100)))]
+
+    #[test]
+    fn whatever_a_graph_is_it_embeds_or_says_why_not(
+        model in any::<Index>(), changes in changes(), eight_bits in any::<bool>(),
+    ) {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = expand("any", &json!({ "base": model.get(&NAMES) }), parent.path());
+        write_model(&changed(&model, changes), &folder.join("onnx/model.onnx")).unwrap();
+        let config = EmbedderConfig {
+            precision: Some(if eight_bits { Precision::Int8 } else { Precision::Fp32 }),
+            cache_dir: Some(parent.path().join("cache")),
+            ..config(&folder, &Value::Null)
+        };
+        let kinds = [ErrorKind::ModelInvalid, ErrorKind::Inference];
+        match load_config(&config).and_then(|embedder| embed(&embedder, &["Two words.".to_owned()])) {
+            Ok(vectors) => prop_assert_eq!(vectors.len(), 1),
+            Err(error) => prop_assert!(kinds.contains(&error.kind()), "{:?}: {}", error.kind(), error),
+        }
+    }
+}
+
+/// Places in a graph, and what happens there.
+type Changes = Vec<(Index, Index, u8)>;
+
+fn changes() -> impl Strategy<Value = Changes> {
+    prop::collection::vec((any::<Index>(), any::<Index>(), 0..8_u8), 1..6)
+}
+
+/// A model with nodes that read, make or are something else, and tensors of another shape or type.
+fn changed(model: &Index, changes: Changes) -> ModelProto {
+    let mut model = MODELS.with(|models| model.get(models).clone());
+    let graph = model.graph.as_mut().unwrap();
+    for (at, from, kind) in changes {
+        let place = at.index(graph.node.len());
+        let other = graph.node[from.index(graph.node.len())].clone();
+        let node = &mut graph.node[place];
+        match kind {
+            0 if !node.input.is_empty() => *node.input.last_mut().unwrap() = from.get(&other.output).clone(),
+            1 if !node.input.is_empty() => node.input[0] = from.get(&other.output).clone(),
+            2 if !node.output.is_empty() => node.output[0] = from.get(&other.output).clone(),
+            3 => node.op_type = other.op_type,
+            4 => node.input.truncate(from.index(node.input.len() + 1)),
+            5 => at.get_mut(&mut graph.initializer).dims.reverse(),
+            6 => {
+                *at.get_mut(&mut graph.initializer) = TensorProto {
+                    name: at.get(&graph.initializer).name.clone(),
+                    ..from.get(&graph.initializer).clone()
+                }
+            }
+            _ => node.attribute.clear(),
+        }
+    }
+    model
 }

@@ -3,6 +3,7 @@
 //!
 //! Kernels are generic over [`simd::Simd`] and take plain slices; nothing here knows ONNX Runtime. A result depends on its
 //! own row alone, never on what else is in the batch.
+#![allow(unsafe_code, reason = "vector instructions and the pointers that they read")]
 #![allow(
     clippy::indexing_slicing,
     reason = "hot loops over bounds that each kernel checks once, before its first row"

@@ -37,7 +37,8 @@ fn gelu(x: f64) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    // Miri takes minutes for one.
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 24 }))]
 
     #[test]
     fn products_of_vectors_are_close_for_any_length(length in 0..200_usize, seed: u64) {

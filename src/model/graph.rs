@@ -4,34 +4,52 @@ use std::collections::{HashMap, HashSet};
 
 use super::onnx::{GraphProto, NodeProto, TensorProto, data_type, floats_of};
 
+/// Most integers that axes or a shape have here. More are not copied, however many nodes read them.
+const FEW: usize = 16;
+
 /// An indexed graph. Values are known by name, as in the file.
 #[derive(Debug)]
 pub struct Graph<'a> {
-    graph: &'a GraphProto,
+    makers: HashMap<&'a str, &'a NodeProto>,
     producers: HashMap<&'a str, &'a NodeProto>,
+    aliases: HashMap<&'a str, &'a str>,
+    summands: HashSet<&'a str>,
     initializers: HashMap<&'a str, &'a TensorProto>,
 }
 
 impl<'a> Graph<'a> {
-    /// Indexes `graph`. A node that reads what itself or a later node makes, which no valid file has, is left out: so
-    /// every walk from a value to what it is made of comes to an end.
+    /// Indexes `graph`. A node that reads what itself or a later node makes, which no valid file has, produces nothing
+    /// here: so every walk from a value to what it is made of comes to an end.
     #[must_use]
     pub fn new(graph: &'a GraphProto) -> Self {
         let mut made_at: HashMap<&str, usize> = HashMap::new();
+        let mut makers = HashMap::new();
+        let mut summands = HashSet::new();
         for (place, node) in graph.node.iter().enumerate() {
             for output in &node.output {
                 made_at.entry(output).or_insert(place);
+                makers.entry(output.as_str()).or_insert(node);
+            }
+            if node.op_type == "Add" {
+                summands.extend(node.input.iter().map(String::as_str));
             }
         }
-        let is_in_order = |place: usize, node: &NodeProto| {
-            let mut reads = node.reads().into_iter();
-            reads.all(|value| made_at.get(value).is_none_or(|&made| made < place))
-        };
         let mut producers = HashMap::new();
+        let mut aliases: HashMap<&str, &str> = HashMap::new();
         for (place, node) in graph.node.iter().enumerate() {
+            let mut reads = node.reads().into_iter();
+            if !reads.all(|value| made_at.get(value).is_none_or(|&made| made < place)) {
+                continue;
+            }
+            // What the input of an alias is an alias of is known by now.
+            let original = matches!(node.op_type.as_str(), "Identity" | "Dropout")
+                .then(|| node.input.first())
+                .flatten()
+                .map(|input| aliases.get(input.as_str()).copied().unwrap_or(input));
             for output in node.output.iter().filter(|output| !output.is_empty()) {
-                if made_at.get(output.as_str()) == Some(&place) && is_in_order(place, node) {
+                if made_at.get(output.as_str()) == Some(&place) {
                     producers.insert(output.as_str(), node);
+                    aliases.extend(original.map(|original| (output.as_str(), original)));
                 }
             }
         }
@@ -41,29 +59,30 @@ impl<'a> Graph<'a> {
             .map(|tensor| (tensor.name.as_str(), tensor))
             .collect();
         Self {
-            graph,
+            makers,
             producers,
+            aliases,
+            summands,
             initializers,
         }
     }
 
-    /// The nodes in file order.
+    /// The node that names `value` as an output, wherever it stands.
     #[must_use]
-    pub fn nodes(&self) -> &'a [NodeProto] {
-        &self.graph.node
+    pub fn maker(&self, value: &str) -> Option<&'a NodeProto> {
+        self.makers.get(value).copied()
+    }
+
+    /// Whether a sum reads `value`.
+    #[must_use]
+    pub fn is_summand(&self, value: &str) -> bool {
+        self.summands.contains(value)
     }
 
     /// The name behind aliases: exporters share equal weights through `Identity`, and `Dropout` does nothing any more.
     #[must_use]
     pub fn resolve(&self, value: &'a str) -> &'a str {
-        let mut value = value;
-        while let Some(node) = self.producers.get(value) {
-            match (node.op_type.as_str(), node.input.first()) {
-                ("Identity" | "Dropout", Some(input)) => value = input,
-                _ => break,
-            }
-        }
-        value
+        self.aliases.get(value).copied().unwrap_or(value)
     }
 
     /// The node that makes `value`.
@@ -107,11 +126,12 @@ impl<'a> Graph<'a> {
             .is_some_and(|value| (value - expected).abs() <= 1e-4 * expected.abs())
     }
 
-    /// The values of a constant of integers.
+    /// The values of a constant of a few integers: axes, or a shape.
     #[must_use]
     pub fn integers(&self, value: &'a str) -> Option<Vec<i64>> {
         let tensor = self.constant(value)?;
-        if tensor.data_type != data_type::INT64 || tensor.data_location != 0 {
+        let is_small = tensor.raw_data.len() <= 8 * FEW && tensor.int64_data.len() <= FEW;
+        if tensor.data_type != data_type::INT64 || tensor.data_location != 0 || !is_small {
             return None;
         }
         Some(if tensor.raw_data.is_empty() {

@@ -1,5 +1,7 @@
 //! ONNX files: the protobuf messages, reading over a memory map without copying weights, writing weights beside the graph.
 
+#![allow(unsafe_code, reason = "a model file is mapped")]
+
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};

@@ -44,11 +44,7 @@ pub fn divide<'a>(graph: &Graph<'a>, output: &'a str) -> Parts<'a> {
         if let Some(part) = recognise(graph, value) {
             open.extend(part.reads());
             parts.insert(value, part);
-        } else if let Some(node) = graph
-            .nodes()
-            .iter()
-            .find(|node| node.output.iter().any(|output| output == value))
-        {
+        } else if let Some(node) = graph.maker(value) {
             open.extend(node.reads());
         }
     }
@@ -90,10 +86,7 @@ fn recognise<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Part<'a>> {
             .made_by(norm.input, "Add")
             .filter(|_| hidden > 0 && hidden.is_multiple_of(LANES))?;
         // A sum that goes on to the next residual, as in models that normalise first, has to be made anyway.
-        let is_used_again = graph
-            .nodes()
-            .iter()
-            .any(|node| node.op_type == "Add" && node.input.iter().any(|input| input == norm.input));
+        let is_used_again = graph.is_summand(norm.input);
         let product = Graph::orders(sum).find_map(|(product, residual)| {
             let linear = linear(graph, product).filter(is_worth_it)?;
             let fits = linear.n == hidden && graph.constant(residual).is_none() && !is_used_again;

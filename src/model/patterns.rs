@@ -311,7 +311,7 @@ impl Factor {
         if let Some(by) = graph.scalar(by) {
             self.constant *= if divide { 1.0 / by } else { by };
             true
-        } else if graph.constant(by).is_none() && comes_from_shape(graph, by, 8) {
+        } else if graph.constant(by).is_none() && comes_from_shape(graph, by, &mut 16) {
             self.computed = true;
             true
         } else {
@@ -320,8 +320,9 @@ impl Factor {
     }
 }
 
-/// Whether `value` depends on shapes and constants alone.
-fn comes_from_shape<'a>(graph: &Graph<'a>, value: &'a str, depth: usize) -> bool {
+/// Whether `value` depends on shapes and constants alone, as far as `steps` nodes tell: the root of a head size takes a
+/// handful, and a made-up graph could ask for more than anyone can wait for.
+fn comes_from_shape<'a>(graph: &Graph<'a>, value: &'a str, steps: &mut usize) -> bool {
     if graph.constant(value).is_some() {
         return true;
     }
@@ -331,11 +332,12 @@ fn comes_from_shape<'a>(graph: &Graph<'a>, value: &'a str, depth: usize) -> bool
     match node.op_type.as_str() {
         "Shape" => true,
         "Cast" | "Sqrt" | "Div" | "Gather" | "Slice" | "Squeeze" | "Mul" | "Pow" | "Reciprocal"
-            if depth > 0 =>
+            if *steps > 0 =>
         {
+            *steps -= 1;
             node.input
                 .iter()
-                .all(|input| comes_from_shape(graph, input, depth - 1))
+                .all(|input| comes_from_shape(graph, input, steps))
         }
         _ => false,
     }
@@ -370,10 +372,11 @@ fn leads_to_product<'a>(graph: &Graph<'a>, value: &'a str, depth: usize) -> bool
         .producer(value)
         .is_some_and(|node| match node.op_type.as_str() {
             "MatMul" => true,
-            "Add" | "Mul" | "Div" if depth > 0 => node
-                .input
-                .iter()
-                .any(|input| leads_to_product(graph, input, depth - 1)),
+            "Add" | "Mul" | "Div" if depth > 0 => Graph::pair(node).is_some_and(|(a, b)| {
+                [a, b]
+                    .iter()
+                    .any(|input| leads_to_product(graph, input, depth - 1))
+            }),
             _ => false,
         })
 }

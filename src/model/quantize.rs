@@ -3,6 +3,8 @@
 //! Weights become signed bytes with one scale per output column; the table of token rows, bytes with scale and minimum per
 //! row.
 
+#![allow(unsafe_code, reason = "kernels run on the instruction set that was detected")]
+
 use super::onnx::{NodeProto, TensorProto, data_type, floats_of};
 use super::patterns::{Linear, attention, gelu, layer_norm, linear};
 use super::rewrite::{Writer, no_layers};

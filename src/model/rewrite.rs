@@ -91,10 +91,15 @@ pub fn rewrite(
                 .any(|output| parts.contains_key(output.as_str()))
         })
     };
+    let constants: HashSet<&str> = old
+        .initializer
+        .iter()
+        .map(|tensor| tensor.name.as_str())
+        .collect();
     let inputs = || {
         old.input
             .iter()
-            .filter(|input| !old.initializer.iter().any(|tensor| tensor.name == input.name))
+            .filter(|input| !constants.contains(input.name.as_str()))
     };
 
     let data = DataWriter::create(folder, DATA_FILE)?;

@@ -1,5 +1,10 @@
 //! The Node binding: check arguments, convert, hand over to the pipeline, settle promises on the JavaScript thread.
 
+#![allow(
+    unsafe_code,
+    reason = "values of JavaScript, whose type was checked, are cast to it"
+)]
+
 mod arguments;
 // Nothing registers functions for JavaScript in a test program.
 #[cfg_attr(test, allow(dead_code))]

@@ -8,6 +8,11 @@
 //! | `Embed` | ids `i64 [batch, tokens]`, table `f32 [vocabulary, hidden]`, nothing, gamma, beta `f32 [hidden]`, then up to three pairs of ids and `f32` table | epsilon |
 //! | `Embed8` | ids, table `u8 [vocabulary, hidden]`, ranges `f32 [vocabulary, 2]`, the rest as `Embed` | epsilon |
 
+#![allow(
+    unsafe_code,
+    reason = "threads write to parts of one output, and kernels run on the instruction set that was detected"
+)]
+
 mod attention;
 mod embed;
 mod product;

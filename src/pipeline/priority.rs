@@ -1,5 +1,7 @@
 //! Lets threads of bulk work stand back for everything else: for a query of the same process, and for the user's apps.
 
+#![allow(unsafe_code, reason = "the priority of a thread is the system's")]
+
 /// Lowers the priority of the calling thread for good. Where that cannot be had, it stays as it is.
 pub fn stand_back() {
     #[cfg(target_os = "linux")]

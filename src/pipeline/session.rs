@@ -1,5 +1,7 @@
 //! One ONNX session: its inputs and outputs resolved at load, then micro-batches in and vectors out.
 
+#![allow(unsafe_code, reason = "a handle of ONNX Runtime goes between threads")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 //! ONNX Runtime would map the same file again for each session. The pages would be shared all the same, but every map
 //! counts as resident memory of its own.
 
+#![allow(unsafe_code, reason = "mapped weights are lent to ONNX Runtime")]
+
 use std::path::Path;
 use std::ptr::NonNull;
 

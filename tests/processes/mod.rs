@@ -1,5 +1,7 @@
 //! A process of its own that fetches a model: what tests kill, starve or give an environment.
 
+#![allow(unsafe_code, reason = "limits a process's files before it starts")]
+
 use std::env;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
