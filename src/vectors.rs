@@ -3,8 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::kernels::similarity::Products;
-use crate::kernels::{self, Isa};
+use crate::kernels::similarity;
 
 /// Sums in `f32` beyond these bounds may have lost what was small, or everything: they are made again in `f64`.
 const TRUSTED: std::ops::RangeInclusive<f32> = 1e-20..=1e30;
@@ -124,11 +123,7 @@ pub fn truncate(vector: &[f32], out: &mut [f32]) {
 
 /// `(a · b, b · b)`.
 fn products(a: &[f32], b: &[f32]) -> (f64, f64) {
-    let mut sums = (0.0, 0.0);
-    let task = Products { a, b, out: &mut sums };
-    // SAFETY: this CPU has what was detected on it.
-    unsafe { kernels::run(Isa::detect(), task) };
-    let (both, squares) = sums;
+    let (both, squares) = similarity::products(a, b);
     if both.is_finite() && TRUSTED.contains(&squares) {
         return (f64::from(both), f64::from(squares));
     }

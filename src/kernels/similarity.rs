@@ -1,7 +1,16 @@
 //! What cosines and dot products are made of: two sums over a pair of vectors.
 
-use super::Task;
 use super::simd::{LANES, Simd, fold};
+use super::{Isa, Task, run};
+
+/// `(a · b, b · b)` on the best instruction set of this CPU. Of two lengths the shorter counts.
+#[must_use]
+pub fn products(a: &[f32], b: &[f32]) -> (f32, f32) {
+    let mut out = (0.0, 0.0);
+    // SAFETY: this CPU has what was detected on it.
+    unsafe { run(Isa::detect(), Products { a, b, out: &mut out }) };
+    out
+}
 
 /// `(a · b, b · b)`, in one pass over `b`. Of two lengths the shorter counts.
 pub struct Products<'a> {
