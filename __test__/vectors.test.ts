@@ -12,7 +12,6 @@ import {
   truncateDimensions,
   type EmbedError,
 } from 'sentence-embedder';
-import { exampleRunner, examplesOf, promisedBy } from './support/examples';
 import { rejection } from './support/expectations';
 import { modelFolder, temporaryFolder } from './support/fixtures';
 
@@ -190,16 +189,4 @@ test('a list that takes away memory while it is read does no harm', () => {
     },
   });
   expect(refusal(() => topK(one, vectors, 1))).toContain('an empty one');
-});
-
-describe('docs/vectors.md', () => {
-  const run = exampleRunner();
-
-  test.each(examplesOf('docs', 'vectors.md').map((source, i): [number, string] => [i + 1, source]))(
-    'example %i',
-    (_, source) => {
-      const { status, printed } = run(source);
-      expect({ status, printed }).toEqual({ status: 0, printed: promisedBy(source) });
-    },
-  );
 });
