@@ -56,7 +56,7 @@ describe.each(commands)('%s', (name, summary) => {
     const examples = section(stdout, 'Examples');
     expect(examples.length).toBeGreaterThan(0);
     for (const example of examples) {
-      const [npx, program, ...words] = example.split(' ');
+      const [npx, program, ...words] = (example.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', ''));
       expect([npx, program, words[0]]).toEqual(['npx', 'sentence-embedder', name]);
       expect(cli(...words, '--help')).toMatchObject({ status: 0, stderr: '' });
     }

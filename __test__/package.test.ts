@@ -20,6 +20,7 @@ test('exactly the public names', () => {
     'EmbedderFactory',
     'FallbackEmbedder',
     'InProcessEmbedder',
+    'IsolatedEmbedder',
     'ManagedEmbedder',
     'OllamaEmbedder',
     'SidecarEmbedder',

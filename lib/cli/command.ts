@@ -24,6 +24,8 @@ export interface Command {
   readonly summary: string;
   /** What its operands and options mean, a line each: name and meaning with two spaces or more between, and then the default. */
   readonly details: readonly string[];
+  /** What else is to be known, in lines for people. */
+  readonly notes?: readonly string[];
   /** What follows the name in examples. */
   readonly examples?: readonly string[];
   /** Exit statuses that only this command has, as in `details`. */

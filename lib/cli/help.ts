@@ -35,12 +35,13 @@ export function overview(commands: readonly Command[]): string[] {
 }
 
 /** The help of one command. */
-export function helpOf({ name, usage, summary, details, examples = [], statuses = [] }: Command): string[] {
+export function helpOf({ name, usage, summary, details, notes = [], examples = [], statuses = [] }: Command): string[] {
   return [
     usageOf({ name, usage }),
     '',
     `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
     ...section('Arguments and options', aligned([...details, HELP])),
+    ...(notes.length > 0 ? ['', ...notes] : []),
     ...section(
       'Examples',
       examples.map((example) => `npx ${NAME} ${name} ${example}`.trimEnd()),

@@ -22,7 +22,8 @@ export const index: Command = {
     'FOLDER               looked through with all folders in it',
     '--db PATH            where the index is kept: a folder, made if it is not there; it can hold several folders',
     ...MODEL_DETAILS,
-    '',
+  ],
+  notes: [
     `Texts are ${EXTENSIONS.join(', ')} in UTF-8 of at most 10 MB.`,
     'What is left out is told on stderr, and why.',
     'Hidden files and folders and node_modules are not looked into, and symbolic links are not followed.',

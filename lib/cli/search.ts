@@ -21,7 +21,8 @@ export const search: Command = {
     `--limit N            most passages; default: ${String(LIMIT)}`,
     '--json               one JSON object instead of lines for people',
     ...MODEL_DETAILS,
-    '',
+  ],
+  notes: [
     'The model is to be the one that the index was made with: another is refused.',
     '',
     'A passage has the cosine of its meaning and the question, from -1 to 1, and where it is. On a terminal the sentence',

@@ -192,15 +192,18 @@ impl Shared {
         let mut calls = state.queue.drain();
         for running in state.running.iter().flatten() {
             calls.extend(running.calls.iter().cloned());
-            running.stop.stop();
         }
         calls.extend(state.deadlines.drain(..).map(|(.., call)| call));
         drop(state);
-        self.work.notify_all();
-        self.deadline.notify_all();
+        // Before their runs are stopped: a run that was stopped would reject them as failed.
         for call in calls {
             call.reject(refusal());
         }
+        let state = self.lock();
+        state.running.iter().flatten().for_each(Running::stop_if_unwanted);
+        drop(state);
+        self.work.notify_all();
+        self.deadline.notify_all();
     }
 
     fn cancel(&self, call: &Call, error: Error) {
