@@ -173,8 +173,13 @@ interface Electron {
 }
 
 async function utilityProcess(): Promise<Child> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- it is there in Electron only
-  const electron = require('electron') as Electron;
+  let electron: Electron;
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- it is there in Electron only; within a try bundlers leave it
+    electron = require('electron') as Electron;
+  } catch (cause) {
+    throw embedError('ERR_EMBED_RUNTIME_NOT_FOUND', "Electron's utility processes cannot be reached", { cause });
+  }
   await electron.app.whenReady();
   const child = electron.utilityProcess.fork(PROGRAM, [], {
     stdio: ['ignore', 'ignore', 'pipe'],
