@@ -51,8 +51,7 @@ pub struct Queue {
     /// Narrow workers: as many as the embedder has threads, or none.
     narrow: usize,
     running_narrow: usize,
-    /// The lane that the wide worker serves.
-    running_wide: Option<Priority>,
+    running_wide: bool,
     /// Interactive work served since bulk work last was, while bulk work waited.
     overtakes: u32,
     last_window: u64,
@@ -64,7 +63,7 @@ impl Queue {
             lanes: [Lane::default(), Lane::default()],
             narrow,
             running_narrow: 0,
-            running_wide: None,
+            running_wide: false,
             overtakes: 0,
             last_window: 0,
         }
@@ -104,7 +103,7 @@ impl Queue {
         }
         match role {
             Role::Narrow => self.running_narrow += 1,
-            Role::Wide => self.running_wide = Some(priority),
+            Role::Wide => self.running_wide = true,
         }
         Some((priority, work))
     }
@@ -113,7 +112,7 @@ impl Queue {
     pub fn release(&mut self, role: Role) {
         match role {
             Role::Narrow => self.running_narrow = self.running_narrow.saturating_sub(1),
-            Role::Wide => self.running_wide = None,
+            Role::Wide => self.running_wide = false,
         }
     }
 
@@ -158,25 +157,19 @@ impl Queue {
     ///
     /// - Interactive work goes to the wide worker, at once, also beside running bulk work; to narrow ones when the
     ///   wide one is busy.
-    /// - Bulk work goes to the narrow workers. What cannot be shared out among all of them, and would leave most cores
-    ///   idle at the end, goes to the wide one before the others begin: of three micro-batches on two threads the first.
+    /// - Bulk work goes to the narrow workers, but the wide one takes a last micro-batch that would leave the other
+    ///   cores idle.
     fn may_serve(&self, role: Role, priority: Priority) -> bool {
         if self.narrow == 0 {
             return true;
         }
         let [interactive, bulk] = &self.lanes;
-        let wide_first =
-            self.running_narrow == 0 && interactive.is_empty() && bulk.leaves_most_idle(self.narrow);
+        let alone = self.running_narrow == 0 && bulk.is_single() && interactive.is_empty();
         match (role, priority) {
             (Role::Wide, Priority::Interactive) => true,
-            (Role::Narrow, Priority::Interactive) => self.running_wide.is_some(),
-            (Role::Wide, Priority::Bulk) => wide_first,
-            (Role::Narrow, Priority::Bulk) => match self.running_wide {
-                None => !wide_first,
-                // It has all threads to itself for one micro-batch.
-                Some(Priority::Bulk) => false,
-                Some(Priority::Interactive) => true,
-            },
+            (Role::Narrow, Priority::Interactive) => self.running_wide,
+            (Role::Wide, Priority::Bulk) => alone,
+            (Role::Narrow, Priority::Bulk) => !alone || self.running_wide,
         }
     }
 
@@ -301,9 +294,8 @@ impl Lane {
         self.calls.is_empty() && self.windows.is_empty() && self.ready.is_empty()
     }
 
-    /// Whether so few micro-batches would be left, once all workers have had equally many, that at most half of them would
-    /// have one. A single text will be one; how many several texts will be is known when they are planned.
-    fn leaves_most_idle(&self, workers: usize) -> bool {
+    /// Whether what waits here is one micro-batch, or one text that will be one.
+    fn is_single(&self) -> bool {
         let texts = self
             .calls
             .iter()
@@ -314,11 +306,7 @@ impl Lane {
                 .iter()
                 .map(|window| window.entries.len())
                 .sum::<usize>();
-        match (texts, self.ready.len()) {
-            (1, 0) => true,
-            (0, batches) => batches == 1 || (1..=workers / 2).contains(&(batches % workers)),
-            _ => false,
-        }
+        texts + self.ready.len() == 1
     }
 
     fn depth(&self) -> usize {
@@ -454,60 +442,26 @@ mod tests {
             }
         }
 
-        fn arrive(&mut self, lane: Priority, texts: Vec<String>) {
-            let settled = Arc::new(AtomicUsize::new(0));
-            let counter = Arc::clone(&settled);
-            let settle = Box::new(move |_| {
-                counter.fetch_add(1, Ordering::SeqCst);
-            });
-            let purpose = Purpose::Embed {
-                overflow: crate::config::Overflow::Truncate,
-                normalize: false,
-            };
-            self.runs.push(vec![0; texts.len()]);
-            let call = Call::new(texts, lane, purpose, 1, None, settle).ok().unwrap();
-            let call = Arc::new(call);
-            self.calls.push((Arc::clone(&call), settled));
-            self.queue.push(call);
-            self.wake();
-        }
-
-        /// Lets all workers look, and then all finish, until all sleep. Answers who ran micro-batches in each round.
-        fn rounds(&mut self) -> Vec<Vec<Role>> {
-            let mut rounds = Vec::new();
-            loop {
-                while self
-                    .workers
-                    .iter()
-                    .any(|(_, doing)| matches!(doing, Doing::Awake))
-                {
-                    (0..self.workers.len())
-                        .rev()
-                        .for_each(|which| self.step(&Step::Look(which)));
-                }
-                let busy = self.workers.iter().filter_map(|(role, doing)| match doing {
-                    Doing::Busy(_, Work::Run(_)) => Some(*role),
-                    _ => None,
-                });
-                rounds.push(busy.collect::<Vec<_>>());
-                if self
-                    .workers
-                    .iter()
-                    .all(|(_, doing)| matches!(doing, Doing::Asleep))
-                {
-                    rounds.retain(|round| !round.is_empty());
-                    return rounds;
-                }
-                (0..self.workers.len()).for_each(|which| self.step(&Step::Finish(which)));
-            }
-        }
-
         fn step(&mut self, step: &Step) {
             match *step {
                 Step::Arrive { interactive, texts } => {
                     let lane = Priority::ALL[usize::from(!interactive)];
-                    let texts = (0..texts).map(|i| "x".repeat(1 + (i * 7 + texts) % 40));
-                    self.arrive(lane, texts.collect());
+                    let settled = Arc::new(AtomicUsize::new(0));
+                    let counter = Arc::clone(&settled);
+                    let settle = Box::new(move |_| {
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    });
+                    let purpose = Purpose::Embed {
+                        overflow: crate::config::Overflow::Truncate,
+                        normalize: false,
+                    };
+                    let names = (0..texts).map(|i| "x".repeat(1 + (i * 7 + texts) % 40)).collect();
+                    let call = Call::new(names, lane, purpose, 1, None, settle).ok().unwrap();
+                    let call = Arc::new(call);
+                    self.calls.push((Arc::clone(&call), settled));
+                    self.runs.push(vec![0; texts]);
+                    self.queue.push(call);
+                    self.wake();
                 }
                 Step::Cancel(which) => {
                     if let Some((call, _)) = self.calls.get(which % self.calls.len().max(1)) {
@@ -595,24 +549,6 @@ mod tests {
             4 => any::<usize>().prop_map(Step::Look),
             3 => any::<usize>().prop_map(Step::Finish),
         ]
-    }
-
-    #[test]
-    fn what_cannot_be_shared_out_among_all_is_run_by_all_threads_first() {
-        use Role::{Narrow, Wide};
-        let rounds = |threads, texts| {
-            let mut machine = Machine::new(threads);
-            // Each is a micro-batch of its own.
-            machine.arrive(Priority::Bulk, vec!["x".repeat(MICRO_BATCH_TOKENS); texts]);
-            machine.rounds()
-        };
-        assert_eq!(rounds(2, 1), [vec![Wide]]);
-        assert_eq!(rounds(2, 2), [vec![Narrow; 2]]);
-        assert_eq!(rounds(2, 3), [vec![Wide], vec![Narrow; 2]]);
-        assert_eq!(rounds(4, 3), [vec![Narrow; 3]]);
-        assert_eq!(rounds(4, 6), [vec![Wide], vec![Wide], vec![Narrow; 4]]);
-        assert_eq!(rounds(4, 7), [vec![Narrow; 4], vec![Narrow; 3]]);
-        assert_eq!(rounds(1, 2), [vec![Narrow], vec![Wide]]);
     }
 
     proptest! {
