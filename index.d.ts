@@ -239,7 +239,7 @@ export declare interface EmbedError extends Error {
  * | `ERR_EMBED_TIMEOUT` | the call did not finish within `timeoutMs` |
  * | `ERR_EMBED_ABORTED` | the call's `signal` was aborted; `cause` is the signal's reason |
  * | `ERR_EMBED_CLOSED` | the embedder was closed, or is not initialized |
- * | `ERR_EMBED_INTERNAL` | a defect of this package: please report it |
+ * | `ERR_EMBED_INTERNAL` | the system has no more threads, or a defect of this package: please report it |
  */
 export declare type EmbedErrorCode = 'ERR_EMBED_INVALID_ARGUMENT' | 'ERR_EMBED_MODEL_NOT_FOUND' | 'ERR_EMBED_MODEL_INVALID' | 'ERR_EMBED_DOWNLOAD' | 'ERR_EMBED_OFFLINE' | 'ERR_EMBED_RUNTIME_NOT_FOUND' | 'ERR_EMBED_INFERENCE' | 'ERR_EMBED_TOO_LONG' | 'ERR_EMBED_TIMEOUT' | 'ERR_EMBED_ABORTED' | 'ERR_EMBED_CLOSED' | 'ERR_EMBED_INTERNAL';
 
@@ -637,7 +637,7 @@ export declare interface LoadOptions {
      */
     threads?: number;
     /**
-     * The longest text that is read, in tokens, special tokens included: from 2 to what the model can read.
+     * The longest text that is read, in tokens, special tokens included: more than these, up to what the model can read.
      * Longer texts are truncated, or refused with `overflow: 'error'`.
      * @defaultValue what the model's own files say
      */

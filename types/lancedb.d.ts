@@ -160,7 +160,7 @@ export declare interface LoadOptions {
      */
     threads?: number;
     /**
-     * The longest text that is read, in tokens, special tokens included: from 2 to what the model can read.
+     * The longest text that is read, in tokens, special tokens included: more than these, up to what the model can read.
      * Longer texts are truncated, or refused with `overflow: 'error'`.
      * @defaultValue what the model's own files say
      */

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Embedder } from 'sentence-embedder';
 import { modelFolder, temporaryFolder } from '../support/fixtures';
@@ -167,6 +167,23 @@ test('passages fit the model, begin with the end of the one before, and leave no
   const { stdout } = indexFolder(folder, database, model);
   expect(stdout).toContain(`${String(1500 - parts.size)} added, 0 changed, 0 removed, ${String(parts.size)} unchanged`);
   expect(await rowsOf(database)).toEqual(await rowsOf(at('whole.index')));
+});
+
+test('later commands need not name the model, wherever they are given', () => {
+  const [folder, database] = [at('named'), at('named.index')];
+  const command = (...words: string[]): string[] => [join(ROOT, 'dist', 'cli.js'), ...words, '--db', database];
+  writeFiles(folder, { 'a.md': 'A.' });
+  expect(runNode(command('index', folder, '--model', relative(ROOT, model)), { cwd: ROOT })).toMatchObject({
+    status: 0,
+  });
+  const elsewhere = { cwd: folder };
+  expect(runNode(command('index', folder, '--offline'), elsewhere).stdout).toContain('1 unchanged\n0 passages');
+  expect(runNode(command('search', 'A?', '--offline'), elsewhere).stdout).toContain('a.md:1');
+  // What was kept may be gone: then it is as if nothing had been named.
+  rmSync(join(database, '.model.json'));
+  expect(runNode(command('search', 'A?', '--offline', '--cache-dir', folder), elsewhere).stderr).toContain(
+    'ERR_EMBED_OFFLINE',
+  );
 });
 
 test('an index of another model is refused and stays as it is, unless it is empty', async () => {

@@ -9,7 +9,7 @@ import { htmlReport } from '../bench/report.js';
 import { planScenarios, QUICK, THOROUGH } from '../bench/scenarios.js';
 import { resultTable } from '../bench/table.js';
 import { say, text, type Command, type Input } from './command.js';
-import { loadOptions, MODEL_DETAILS, MODEL_OPTIONS, withModel } from './model-options.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 import { wholeNumber, wholeNumbers } from './numbers.js';
 
 /** The exit status if the run came to its end but calls failed. */
@@ -28,7 +28,7 @@ export const bench: Command = {
     '--export-csv FILE  writes the rows as CSV',
     '--export-json FILE  writes the rows, the machine and the model as JSON',
     '--report FILE  writes one HTML page with charts, which loads nothing from anywhere',
-    ...MODEL_DETAILS,
+    ...modelDetails(),
   ],
   examples: ['--quick', '--model ./models/all-MiniLM-L6-v2 --precision int8 --report report.html'],
   statuses: [`${String(CALLS_FAILED)}  calls failed`],

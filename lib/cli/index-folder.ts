@@ -5,11 +5,12 @@ import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { indexFolder, type Indexed, type Watch } from '../search/indexing.js';
 import { lanceDb } from '../search/lance.js';
+import { keepNamedModel, withNamedModel } from '../search/named-model.js';
 import { Store } from '../search/store.js';
 import { EXTENSIONS } from '../search/walk.js';
 import { say, text, UsageError, type Command } from './command.js';
 import { count } from './format.js';
-import { MODEL_DETAILS, MODEL_OPTIONS, withShownModel } from './model-options.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
 
 /** Most of the files that were left out that are named one by one. */
 const NAMED = 50;
@@ -21,12 +22,14 @@ export const index: Command = {
   details: [
     'FOLDER               looked through with all folders in it',
     '--db PATH            where the index is kept: a folder, made if it is not there; it can hold several folders',
-    ...MODEL_DETAILS,
+    ...modelDetails('that of the index, else the default model'),
   ],
   notes: [
     `Texts are ${EXTENSIONS.join(', ')} in UTF-8 of at most 10 MB.`,
     'What is left out is told on stderr, and why.',
     'Hidden files and folders and node_modules are not looked into, and symbolic links are not followed.',
+    '',
+    'The index keeps which model it was made with: later commands need not name it.',
     '',
     'Run it again to bring the index up to date: only files whose content has changed are embedded, and what is gone is',
     'taken out. Ctrl-C keeps what is done, and the next run goes on from there.',
@@ -38,20 +41,22 @@ export const index: Command = {
   operands: 1,
   async run(input) {
     const [given] = input.operands;
-    const database = text(input, 'db');
+    const db = text(input, 'db');
     if (given === undefined) throw new UsageError('index takes a folder');
-    if (database === undefined) throw new UsageError('index takes --db PATH, where the index is kept');
-    const folder = resolve(given);
+    if (db === undefined) throw new UsageError('index takes --db PATH, where the index is kept');
+    const [folder, database] = [resolve(given), resolve(db)];
     const there = await stat(folder).catch(() => undefined);
     if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${folder} is none`);
 
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
-    await withShownModel(input, async (embedder) => {
-      const store = await Store.create(lance, resolve(database), embedder);
+    const options = await withNamedModel(database, loadOptions(input));
+    await withShownModel(options, async (embedder) => {
+      const store = await Store.create(lance, database, embedder);
+      await keepNamedModel(database, options);
       const started = performance.now();
       const bar = progressBar();
-      const run = indexFolder(folder, resolve(database), embedder, store, input.signal, bar);
+      const run = indexFolder(folder, database, embedder, store, input.signal, bar);
       const indexed = await run.finally(() => {
         bar.end();
       });

@@ -17,9 +17,9 @@ export const MODEL_OPTIONS: OptionTable = {
   offline: { type: 'boolean' },
 };
 
-/** For the command's help. */
-export const MODEL_DETAILS: readonly string[] = [
-  '--model MODEL  the id of a model on the hub, or a folder; default: the default model',
+/** For the command's help; `model` is what is taken without --model. */
+export const modelDetails = (model = 'the default model'): readonly string[] => [
+  '--model MODEL  the id of a model on the hub, or a folder; default: ' + model,
   '--precision P  fp32 or int8; default: as the model is, which is fp32 unless it was prepared otherwise',
   '--threads N  threads that compute; default: the physical cores, at most 8',
   CACHE_DETAIL,
@@ -55,9 +55,9 @@ export async function withModel(options: LoadOptions, use: (embedder: Embedder) 
 }
 
 /** The same for a command that may be the first to want the model: what the load does is shown on stderr. */
-export async function withShownModel(input: Input, use: (embedder: Embedder) => Promise<void>): Promise<void> {
+export async function withShownModel(options: LoadOptions, use: (embedder: Embedder) => Promise<void>): Promise<void> {
   const { show, end } = progressOn(process.stderr);
-  await withModel({ ...loadOptions(input), onProgress: show }, async (embedder) => {
+  await withModel({ ...options, onProgress: show }, async (embedder) => {
     end();
     await use(embedder);
   }).finally(end);

@@ -7,7 +7,7 @@ import Table from 'cli-table3';
 import { readFailedBatch } from '../bench/failed-batch.js';
 import { callsOf, tryBatch, type Attempt, type Tried } from '../bench/replay.js';
 import { say, text, UsageError, type Command } from './command.js';
-import { loadOptions, MODEL_DETAILS, MODEL_OPTIONS, withModel } from './model-options.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 
 /** What became of one file. */
 interface FileResult {
@@ -26,7 +26,7 @@ export const replay: Command = {
   details: [
     'FILE  a failed batch: a JSON file with texts',
     '--export-json FILE  writes what became of each file as JSON',
-    ...MODEL_DETAILS,
+    ...modelDetails(),
   ],
   examples: ['failed-batch.json', '*.json --model ./models/all-MiniLM-L6-v2 --export-json outcome.json'],
   options: { 'export-json': { type: 'string' }, ...MODEL_OPTIONS },

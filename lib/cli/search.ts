@@ -4,9 +4,10 @@ import { relative, resolve, sep } from 'node:path';
 import { styleText } from 'node:util';
 import { ask, type Hit } from '../search/searching.js';
 import { lanceDb } from '../search/lance.js';
+import { withNamedModel } from '../search/named-model.js';
 import { Store } from '../search/store.js';
 import { say, text, UsageError, type Command } from './command.js';
-import { MODEL_DETAILS, MODEL_OPTIONS, withShownModel } from './model-options.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
 import { wholeNumber } from './numbers.js';
 
 const LIMIT = 5;
@@ -20,10 +21,10 @@ export const search: Command = {
     '--db PATH            the index, as `index` made it',
     `--limit N            most passages; default: ${String(LIMIT)}`,
     '--json               one JSON object instead of lines for people',
-    ...MODEL_DETAILS,
+    ...modelDetails('that of the index'),
   ],
   notes: [
-    'The model is to be the one that the index was made with: another is refused.',
+    'Without --model it is the one that the index was made with; another is refused.',
     '',
     'A passage has the cosine of its meaning and the question, from -1 to 1, and where it is. On a terminal the sentence',
     'that is nearest to the question is bold; NO_COLOR=1 does without.',
@@ -45,14 +46,15 @@ export const search: Command = {
   operands: 1,
   async run(input) {
     const [question] = input.operands;
-    const database = text(input, 'db');
+    const db = text(input, 'db');
     if (question === undefined || question.trim() === '') throw new UsageError('search takes a question in quotes');
-    if (database === undefined) throw new UsageError('search takes --db PATH, where the index is kept');
+    if (db === undefined) throw new UsageError('search takes --db PATH, where the index is kept');
     const limit = wholeNumber(input, 'limit') ?? LIMIT;
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
-    await withShownModel(input, async (embedder) => {
-      const store = await Store.open(lance, resolve(database), embedder);
+    const database = resolve(db);
+    await withShownModel(await withNamedModel(database, loadOptions(input)), async (embedder) => {
+      const store = await Store.open(lance, database, embedder);
       const results = await ask(question, limit, embedder, store, input.signal);
       if (input.options['json'] === true) {
         say(JSON.stringify({ question, model: embedder.info.model, results }, null, 2));
