@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { InProcessEmbedder, IsolatedEmbedder } from 'sentence-embedder';
+import { max, median, min } from 'simple-statistics';
 
 const { values } = parseArgs({
   options: {
@@ -27,8 +28,6 @@ const batch = Array.from({ length: 32 }, (_, i) => text(200, i));
 /** @param {number | 'self'} pid */
 const residentMB = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1]) / 1e3;
-/** @param {number[]} numbers @param {number} share */
-const percentile = (numbers, share) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length * share)] ?? NaN;
 /** @param {() => Promise<unknown>} work */
 async function milliseconds(work) {
   const began = performance.now();
@@ -63,7 +62,7 @@ for (let round = -1; round < Number(values.rounds); round++) {
     await embedder.shutdown();
     if (round < 0) continue; // the first time prepares the model
     figures.startMs.push(start);
-    figures.queryMs.push(percentile(times, 0.5));
+    figures.queryMs.push(median(times));
     figures.textsPerSecond.push((BATCHES * batch.length * 1000) / took);
     figures.memoryMB.push(held);
   }
@@ -71,7 +70,7 @@ for (let round = -1; round < Number(values.rounds); round++) {
 
 for (const [name, { figures }] of Object.entries(contenders)) {
   const shown = Object.entries(figures).map(([figure, numbers]) => {
-    const [low, middle, high] = [0, 0.5, 0.999].map((share) => percentile(numbers, share).toFixed(2));
+    const [middle, low, high] = [median, min, max].map((of) => of(numbers).toFixed(2));
     return [figure, `${String(middle)} (${String(low)} to ${String(high)})`];
   });
   console.log(name, Object.fromEntries(shown));

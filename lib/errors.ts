@@ -8,6 +8,20 @@ export function embedError(code: EmbedErrorCode, message: string, options?: { ca
   return Object.assign(new Error(message, options), { code });
 }
 
+/** A value in a few words, as the native side's messages say it. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object') return 'an object';
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'string') {
+    return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
+  }
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+    ? `${typeof value} ${String(value)}`
+    : typeof value;
+}
+
 /** The error of a call whose signal was aborted. */
 export function abortedError(signal: AbortSignal): EmbedError {
   return embedError('ERR_EMBED_ABORTED', 'The call was aborted by its signal', { cause: signal.reason });

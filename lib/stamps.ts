@@ -3,10 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe } from './dropin/config.js';
 import type { EmbedderKind, VectorSpace } from './dropin/iembedder.js';
 import type { Embedder } from './embedder.js';
-import { embedError } from './errors.js';
+import { describe, embedError } from './errors.js';
 import type { Precision } from './types.js';
 
 /** The stamp's file in the index's folder. */

@@ -1,7 +1,6 @@
 /** Embeds texts as they come, a batch at a time, so that memory does not grow with their number. */
 
-import { describe } from './dropin/config.js';
-import { embedError } from './errors.js';
+import { describe, embedError } from './errors.js';
 import type { EmbedOptions, StreamedVector, StreamOptions } from './types.js';
 
 /** Texts a batch unless the caller says otherwise: enough for the native side to sort by length. */

@@ -1,8 +1,8 @@
 /** Cuts texts into batches and lets a limited number of batches run at once, interactive ones first. */
 
-import { abortedError, embedError, throwIfAborted } from '../errors.js';
+import { abortedError, describe, embedError, throwIfAborted } from '../errors.js';
 import type { Priority } from '../types.js';
-import { describe, SHORT_TEXT } from './config.js';
+import { SHORT_TEXT } from './config.js';
 
 /** A copy of the texts, which the caller may change afterwards, if they are texts. */
 export function checkedTexts(texts: unknown): string[] {

@@ -1,6 +1,7 @@
 /** The configuration of the drop-in embedders: every default and range, once. */
 
 import { signalOf } from '../abort.js';
+import { describe } from '../errors.js';
 import type { EmbedderKind, IEmbedderConfig } from './iembedder.js';
 
 export const DEFAULT_MODEL = 'sentence-transformers/paraphrase-multilingual-mpnet-base-v2';
@@ -185,18 +186,4 @@ function problemsIn(config: unknown, checks: Record<string, Check | Record<strin
     const expected = check(value);
     return expected ? [`Expected ${expected} for ${path}.${name} but received ${describe(value)}`] : [];
   });
-}
-
-/** A value in a few words, as the native side's messages say it. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object') return 'an object';
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'string') {
-    return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
-  }
-  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
-    ? `${typeof value} ${String(value)}`
-    : typeof value;
 }

@@ -1,8 +1,8 @@
 /** Makes embedders of the kind that a configuration names: a host app's way back is one word there. */
 
-import { embedError } from '../errors.js';
+import { describe, embedError } from '../errors.js';
 import { TestEmbedder } from '../testing/test-embedder.js';
-import { describe, problemsOfFactory } from './config.js';
+import { problemsOfFactory } from './config.js';
 import { CustomEmbedder } from './custom.js';
 import { FallbackEmbedder } from './fallback.js';
 import type {

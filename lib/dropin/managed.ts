@@ -2,10 +2,10 @@
 
 import { setMaxListeners } from 'node:events';
 import { listen, signalOf } from '../abort.js';
-import { abortedError, asEmbedError, embedError, endedBy, throwIfAborted } from '../errors.js';
+import { abortedError, asEmbedError, describe, embedError, endedBy, throwIfAborted } from '../errors.js';
 import type { EmbedError, EmbedErrorCode, Priority } from '../types.js';
 import { atMost, checkedTexts, inBatches, pause, Places } from './batches.js';
-import { describe, GROWTH_AFTER_RESTART, problemsOf, problemsOfCall, settingsOf, type Settings } from './config.js';
+import { GROWTH_AFTER_RESTART, problemsOf, problemsOfCall, settingsOf, type Settings } from './config.js';
 import type { Engine, EngineTraits, StartContext } from './engine.js';
 import { Reporter } from './events.js';
 import type {
