@@ -27,6 +27,8 @@ impl Simd for Portable {
     type Floats = [f32; LANES];
     type Sums = [i32; LANES];
     type Weights = [i8; 4 * LANES];
+    const PARTS: usize = 1;
+    const ACTIVATION_BYTES: usize = 1;
     const TILE_ROWS: usize = 4;
     const TILE_BLOCKS: usize = 1;
 
@@ -94,6 +96,10 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
+    unsafe fn store_activations(to: *mut u8, value: [f32; LANES]) {
+        unsafe { Self::store_bytes(to, value) }
+    }
+    #[inline(always)]
     unsafe fn load_bytes(from: *const u8) -> [f32; LANES] {
         unsafe { from.cast::<[u8; LANES]>().read_unaligned().map(f32::from) }
     }
@@ -116,7 +122,7 @@ impl Simd for Portable {
         sums
     }
     #[inline(always)]
-    unsafe fn sums_to_floats(sums: [i32; LANES]) -> [f32; LANES] {
-        sums.map(|sum| sum as f32)
+    unsafe fn place_sums(block: &mut [f32; LANES], _: usize, sums: [i32; LANES]) {
+        *block = sums.map(|sum| sum as f32);
     }
 }

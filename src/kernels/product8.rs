@@ -50,6 +50,7 @@ impl Weights<'_> {
 #[derive(Debug, Default)]
 pub struct QuantizedRows {
     k: usize,
+    /// In the width that the instruction set reads.
     values: Vec<u8>,
     /// Scale and minimum of each row.
     ranges: Vec<[f32; 2]>,
@@ -76,7 +77,8 @@ impl Task for Quantize<'_> {
         let k = weights.k;
         let rows = x.len() / k;
         to.k = k;
-        to.values.resize(rows * k, 0);
+        let width = k * S::ACTIVATION_BYTES;
+        to.values.resize(rows * width, 0);
         to.ranges.resize(rows, [0.0; 2]);
         to.outliers.resize(rows * weights.outliers.len(), 0.0);
         to.row.resize(k, 0.0);
@@ -87,9 +89,13 @@ impl Task for Quantize<'_> {
                 // Their weights are 0, so any value serves as long as it does not widen the range.
                 *outlier = std::mem::replace(&mut to.row[column as usize], 0.0);
             }
-            let values = &mut to.values[r * k..][..k];
+            let values = to.values[r * width..][..width].as_mut_ptr();
             // SAFETY: row and values have k elements, a multiple of sixteen.
-            to.ranges[r] = unsafe { quantize_row::<S>(&to.row, values) };
+            to.ranges[r] = unsafe {
+                quantize_row::<S>(&to.row, |i, block| {
+                    S::store_activations(values.add(i * S::ACTIVATION_BYTES), block)
+                })
+            };
         }
     }
 }
@@ -108,18 +114,20 @@ impl Task for QuantizeRow<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let len = self.values.len() / LANES * LANES;
+        let values = self.values[..len].as_mut_ptr();
         // SAFETY: both slices have `len` elements, or slicing panics.
-        *self.range = unsafe { quantize_row::<S>(&self.x[..len], &mut self.values[..len]) };
+        *self.range =
+            unsafe { quantize_row::<S>(&self.x[..len], |i, block| S::store_bytes(values.add(i), block)) };
     }
 }
 
-/// Writes `x` as bytes and answers their scale and minimum.
+/// Hands sixteen values of `x` at a time to `store`, as whole numbers in 0..=255, and answers their scale and minimum.
 #[inline(always)]
-unsafe fn quantize_row<S: Simd>(x: &[f32], values: &mut [u8]) -> [f32; 2] {
+unsafe fn quantize_row<S: Simd>(x: &[f32], store: impl Fn(usize, S::Floats)) -> [f32; 2] {
     if x.is_empty() {
         return [0.0; 2];
     }
-    // SAFETY: both have the same length, a multiple of sixteen.
+    // SAFETY: the length is a multiple of sixteen.
     unsafe {
         let mut low = S::load(x.as_ptr());
         let mut high = low;
@@ -138,7 +146,7 @@ unsafe fn quantize_row<S: Simd>(x: &[f32], values: &mut [u8]) -> [f32; 2] {
         for i in (0..x.len()).step_by(LANES) {
             let block = S::sub(S::load(x.as_ptr().add(i)), S::splat(minimum));
             let block = S::min(S::mul(block, S::splat(inverse)), S::splat(255.0));
-            S::store_bytes(values.as_mut_ptr().add(i), block);
+            store(i, block);
         }
         [scale, minimum]
     }
@@ -214,18 +222,28 @@ impl Multiply<'_> {
         let Weights { k, n, .. } = self.weights;
         // SAFETY: row + ROWS and block + BLOCKS are within bounds; is_consistent says that the lengths fit.
         unsafe {
-            let mut sums = [[S::zero_sums(); BLOCKS]; ROWS];
-            let mut x = self.rows.values.as_ptr().add(row * k);
-            let mut w = self.weights.values.as_ptr().add(block * LANES * k);
-            for _ in 0..k / 4 {
-                let weights: [_; BLOCKS] = std::array::from_fn(|b| S::load_weights(w.add(b * LANES * k)));
+            let mut products = [[S::splat(0.0); BLOCKS]; ROWS];
+            let width = k * S::ACTIVATION_BYTES;
+            for part in 0..S::PARTS {
+                let mut sums = [[S::zero_sums(); BLOCKS]; ROWS];
+                let mut x = self.rows.values.as_ptr().add(row * width);
+                let mut w = self.weights.values.as_ptr().add(block * LANES * k);
+                w = w.add(part * (4 * LANES / S::PARTS));
+                for _ in 0..k / 4 {
+                    let weights: [_; BLOCKS] = std::array::from_fn(|b| S::load_weights(w.add(b * LANES * k)));
+                    for r in 0..ROWS {
+                        for b in 0..BLOCKS {
+                            sums[r][b] = S::dot(sums[r][b], x.add(r * width), weights[b]);
+                        }
+                    }
+                    x = x.add(4 * S::ACTIVATION_BYTES);
+                    w = w.add(4 * LANES);
+                }
                 for r in 0..ROWS {
                     for b in 0..BLOCKS {
-                        sums[r][b] = S::dot(sums[r][b], x.add(r * k), weights[b]);
+                        S::place_sums(&mut products[r][b], part, sums[r][b]);
                     }
                 }
-                x = x.add(4);
-                w = w.add(4 * LANES);
             }
             let outliers = self.weights.outliers.len();
             for b in 0..BLOCKS {
@@ -244,7 +262,7 @@ impl Multiply<'_> {
                         let w = S::load(self.weights.outlier_weights.as_ptr().add(o * n + column));
                         y = S::mul_add(S::splat(x), w, y);
                     }
-                    let product = S::mul(S::sums_to_floats(sums[r][b]), scale);
+                    let product = S::mul(products[r][b], scale);
                     y = S::mul_add(product, S::splat(row_scale), y);
                     if self.gelu {
                         y = gelu::<S>(y);

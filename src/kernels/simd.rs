@@ -15,10 +15,14 @@ pub const LANES: usize = 16;
 pub trait Simd: Copy {
     /// Sixteen `f32`.
     type Floats: Copy;
-    /// Sixteen running integer sums, in whatever order or width suits [`dot`](Simd::dot).
+    /// Running integer sums of one part of a block, in whatever order or width suits [`dot`](Simd::dot).
     type Sums: Copy;
-    /// Sixteen columns of four weights each, ready for [`dot`](Simd::dot).
+    /// As many columns of four weights each, ready for [`dot`](Simd::dot).
     type Weights: Copy;
+    /// Parts that a block is multiplied in, one after the other, so that the sums of a tile fit the registers: 1 or 2.
+    const PARTS: usize;
+    /// Bytes of an activation as [`dot`](Simd::dot) reads it.
+    const ACTIVATION_BYTES: usize;
     /// Rows of a tile of an integer product: its sums, the weights and one activation must fit the registers.
     const TILE_ROWS: usize;
     /// Blocks of columns of a tile, 1 or 4.
@@ -41,15 +45,18 @@ pub trait Simd: Copy {
     unsafe fn pow2(n: Self::Floats) -> Self::Floats;
     /// Stores whole numbers in 0..=255 as bytes.
     unsafe fn store_bytes(to: *mut u8, value: Self::Floats);
+    /// Stores whole numbers in 0..=255 as [`dot`](Simd::dot) reads them.
+    unsafe fn store_activations(to: *mut u8, value: Self::Floats);
     /// Loads sixteen bytes as numbers.
     unsafe fn load_bytes(from: *const u8) -> Self::Floats;
 
     unsafe fn zero_sums() -> Self::Sums;
-    /// Loads 64 weights: sixteen columns of four.
+    /// Loads the weights of a part: four for each of its columns.
     unsafe fn load_weights(from: *const i8) -> Self::Weights;
     /// Adds to each column's sum the product of its four weights with the four activations at `activations`, exactly.
     unsafe fn dot(sums: Self::Sums, activations: *const u8, weights: Self::Weights) -> Self::Sums;
-    unsafe fn sums_to_floats(sums: Self::Sums) -> Self::Floats;
+    /// Puts the sums of a part where they belong in the block.
+    unsafe fn place_sums(block: &mut Self::Floats, part: usize, sums: Self::Sums);
 }
 
 /// Folds sixteen lanes to one in a fixed order: halves, quarters, pairs.

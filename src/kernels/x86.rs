@@ -16,6 +16,8 @@ impl Simd for Avx512 {
     type Floats = __m512;
     type Sums = __m512i;
     type Weights = __m512i;
+    const PARTS: usize = 1;
+    const ACTIVATION_BYTES: usize = 1;
     const TILE_ROWS: usize = 6;
     const TILE_BLOCKS: usize = 4;
 
@@ -75,6 +77,10 @@ impl Simd for Avx512 {
         unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(value))) }
     }
     #[inline(always)]
+    unsafe fn store_activations(to: *mut u8, value: __m512) {
+        unsafe { Self::store_bytes(to, value) }
+    }
+    #[inline(always)]
     unsafe fn load_bytes(from: *const u8) -> __m512 {
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
     }
@@ -94,8 +100,8 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    unsafe fn sums_to_floats(sums: __m512i) -> __m512 {
-        unsafe { _mm512_cvtepi32_ps(sums) }
+    unsafe fn place_sums(block: &mut __m512, _: usize, sums: __m512i) {
+        *block = unsafe { _mm512_cvtepi32_ps(sums) };
     }
 }
 
@@ -171,9 +177,7 @@ macro_rules! float_methods_of_avx2 {
         #[inline(always)]
         unsafe fn store_bytes(to: *mut u8, value: [__m256; 2]) {
             unsafe {
-                // Packing works within 128-bit halves: 0-3 8-11 | 4-7 12-15, so the middle quarters change places.
-                let words = _mm256_packs_epi32(_mm256_cvtps_epi32(value[0]), _mm256_cvtps_epi32(value[1]));
-                let words = _mm256_permute4x64_epi64::<0b1101_1000>(words);
+                let words = words_of_avx2(value);
                 let low = _mm256_castsi256_si128(words);
                 let high = _mm256_extracti128_si256::<1>(words);
                 _mm_storeu_si128(to.cast(), _mm_packus_epi16(low, high));
@@ -192,53 +196,65 @@ macro_rules! float_methods_of_avx2 {
     };
 }
 
+/// Sixteen whole numbers as 16-bit ones, in order.
+#[inline(always)]
+unsafe fn words_of_avx2(value: [__m256; 2]) -> __m256i {
+    unsafe {
+        // Packing works within 128-bit halves: 0-3 8-11 | 4-7 12-15, so the middle quarters change places.
+        let words = _mm256_packs_epi32(_mm256_cvtps_epi32(value[0]), _mm256_cvtps_epi32(value[1]));
+        _mm256_permute4x64_epi64::<0b1101_1000>(words)
+    }
+}
+
 /// AVX2 and FMA without VNNI.
 ///
-/// `vpmaddubsw` would saturate, so bytes are widened to 16 bits first: half the speed, exact sums.
+/// `vpmaddubsw` would saturate, so both sides are widened to 16 bits: activations when they are quantised, weights when they
+/// are loaded. Half the products an instruction, and exact sums.
 #[derive(Clone, Copy)]
 pub struct Avx2;
 
 impl Simd for Avx2 {
     type Floats = [__m256; 2];
-    /// Register i holds columns 4i to 4i + 3, two sums each that are still to be added.
-    type Sums = [__m256i; 4];
-    type Weights = [__m256i; 4];
-    const TILE_ROWS: usize = 2;
+    /// Register i holds columns 4i to 4i + 3 of a part, two sums each that are still to be added.
+    type Sums = [__m256i; 2];
+    type Weights = [__m256i; 2];
+    const PARTS: usize = 2;
+    const ACTIVATION_BYTES: usize = 2;
+    const TILE_ROWS: usize = 6;
     const TILE_BLOCKS: usize = 1;
 
     float_methods_of_avx2!();
 
     #[inline(always)]
-    unsafe fn zero_sums() -> [__m256i; 4] {
-        unsafe { [_mm256_setzero_si256(); 4] }
+    unsafe fn store_activations(to: *mut u8, value: [__m256; 2]) {
+        unsafe { _mm256_storeu_si256(to.cast(), words_of_avx2(value)) }
     }
     #[inline(always)]
-    unsafe fn load_weights(from: *const i8) -> [__m256i; 4] {
+    unsafe fn zero_sums() -> [__m256i; 2] {
+        unsafe { [_mm256_setzero_si256(); 2] }
+    }
+    #[inline(always)]
+    unsafe fn load_weights(from: *const i8) -> [__m256i; 2] {
         let widen = |offset| unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(offset).cast())) };
-        [widen(0), widen(16), widen(32), widen(48)]
+        [widen(0), widen(16)]
     }
     #[inline(always)]
-    unsafe fn dot(sums: [__m256i; 4], activations: *const u8, weights: [__m256i; 4]) -> [__m256i; 4] {
+    unsafe fn dot(sums: [__m256i; 2], activations: *const u8, weights: [__m256i; 2]) -> [__m256i; 2] {
         unsafe {
-            let four = _mm_cvtsi32_si128(activations.cast::<i32>().read_unaligned());
-            let four = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(four));
-            let add = |sum, weights| _mm256_add_epi32(sum, _mm256_madd_epi16(four, weights));
+            let four = _mm256_set1_epi64x(activations.cast::<i64>().read_unaligned());
             [
-                add(sums[0], weights[0]),
-                add(sums[1], weights[1]),
-                add(sums[2], weights[2]),
-                add(sums[3], weights[3]),
+                _mm256_add_epi32(sums[0], _mm256_madd_epi16(four, weights[0])),
+                _mm256_add_epi32(sums[1], _mm256_madd_epi16(four, weights[1])),
             ]
         }
     }
     #[inline(always)]
-    unsafe fn sums_to_floats(sums: [__m256i; 4]) -> [__m256; 2] {
-        let join = |a, b| unsafe {
+    unsafe fn place_sums(block: &mut [__m256; 2], part: usize, sums: [__m256i; 2]) {
+        unsafe {
             // Columns 0 1 4 5 | 2 3 6 7 after the pairwise addition.
-            let sums = _mm256_hadd_epi32(a, b);
-            _mm256_cvtepi32_ps(_mm256_permute4x64_epi64::<0b1101_1000>(sums))
-        };
-        [join(sums[0], sums[1]), join(sums[2], sums[3])]
+            let sums = _mm256_hadd_epi32(sums[0], sums[1]);
+            block[part] = _mm256_cvtepi32_ps(_mm256_permute4x64_epi64::<0b1101_1000>(sums));
+        }
     }
 }
 
@@ -250,11 +266,17 @@ impl Simd for AvxVnni {
     type Floats = [__m256; 2];
     type Sums = [__m256i; 2];
     type Weights = [__m256i; 2];
+    const PARTS: usize = 1;
+    const ACTIVATION_BYTES: usize = 1;
     const TILE_ROWS: usize = 6;
     const TILE_BLOCKS: usize = 1;
 
     float_methods_of_avx2!();
 
+    #[inline(always)]
+    unsafe fn store_activations(to: *mut u8, value: [__m256; 2]) {
+        unsafe { Self::store_bytes(to, value) }
+    }
     #[inline(always)]
     unsafe fn zero_sums() -> [__m256i; 2] {
         unsafe { [_mm256_setzero_si256(); 2] }
@@ -279,7 +301,7 @@ impl Simd for AvxVnni {
         }
     }
     #[inline(always)]
-    unsafe fn sums_to_floats(sums: [__m256i; 2]) -> [__m256; 2] {
-        unsafe { [_mm256_cvtepi32_ps(sums[0]), _mm256_cvtepi32_ps(sums[1])] }
+    unsafe fn place_sums(block: &mut [__m256; 2], _: usize, sums: [__m256i; 2]) {
+        *block = unsafe { [_mm256_cvtepi32_ps(sums[0]), _mm256_cvtepi32_ps(sums[1])] };
     }
 }
