@@ -1,40 +1,12 @@
-//! Who is served next: two lanes of calls, cut into windows, tokenised in chunks, run in micro-batches. No threads here.
+//! Who is served next: two lanes, workers of one thread and one of all threads, and the rule between them. No threads here.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::batch;
-use super::call::{Call, Purpose};
+use super::call::Call;
+use super::lane::{Chunk, Lane, Work};
 use super::tokenizer::Sequence;
-use crate::config::{
-    CHUNK_BYTES, CHUNK_TEXTS, MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority, WINDOW_BYTES, WINDOW_TEXTS,
-};
-
-/// One text of a call.
-#[derive(Clone)]
-pub struct Entry {
-    pub call: Arc<Call>,
-    pub index: usize,
-}
-
-/// A tokenised text of a call.
-pub struct Row {
-    pub entry: Entry,
-    pub sequence: Sequence,
-}
-
-/// A piece of work for one worker.
-pub enum Work {
-    Tokenize(Chunk),
-    Run(Vec<Row>),
-}
-
-/// Texts to tokenise, on loan from a window.
-pub struct Chunk {
-    window: u64,
-    first: usize,
-    pub entries: Vec<Entry>,
-}
+use crate::config::{MAX_OVERTAKES, Priority, WIDE_EFFICIENCY};
 
 /// Which session a worker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,25 +17,38 @@ pub enum Role {
     Wide,
 }
 
+/// What a worker is busy with.
+#[derive(Clone, Copy)]
+struct Busy {
+    role: Role,
+    priority: Priority,
+    /// Of a run; none of what is being tokenised.
+    tokens: usize,
+    since: Instant,
+}
+
 /// All work that waits, and what is known of the work that runs.
 pub struct Queue {
     lanes: [Lane; 2],
     /// Narrow workers: as many as the embedder has threads, or none.
     narrow: usize,
-    running_narrow: usize,
-    running_wide: bool,
+    /// By the place of the worker.
+    busy: Vec<Option<Busy>>,
+    /// Tokens a second of the last run that a narrow worker ended.
+    narrow_speed: Option<f64>,
     /// Interactive work served since bulk work last was, while bulk work waited.
     overtakes: u32,
     last_window: u64,
 }
 
 impl Queue {
+    /// For `narrow` narrow workers and a wide one.
     pub fn new(narrow: usize) -> Self {
         Self {
             lanes: [Lane::default(), Lane::default()],
             narrow,
-            running_narrow: 0,
-            running_wide: false,
+            busy: vec![None; narrow + 1],
+            narrow_speed: None,
             overtakes: 0,
             last_window: 0,
         }
@@ -71,11 +56,11 @@ impl Queue {
 
     /// Puts a call at the end of its lane.
     pub fn push(&mut self, call: Arc<Call>) {
-        self.lane(call.lane).calls.push_back(Waiting { call, next: 0 });
+        self.lane(call.lane).push(call);
     }
 
-    /// The next piece of work for an idle worker, which is then counted as busy until [`release`](Self::release).
-    pub fn next(&mut self, role: Role) -> Option<(Priority, Work)> {
+    /// The next piece of work for the idle worker at `place`, which is then busy until [`release`](Self::release).
+    pub fn next(&mut self, place: usize, role: Role, now: Instant) -> Option<(Priority, Work)> {
         for lane in &mut self.lanes {
             lane.drop_settled();
         }
@@ -85,7 +70,7 @@ impl Queue {
             [Priority::Interactive, Priority::Bulk]
         };
         let (priority, work) = order.into_iter().find_map(|priority| {
-            let allowed = self.may_serve(role, priority);
+            let allowed = self.may_serve(role, priority, now);
             let window = self.last_window + 1;
             let threads = self.narrow.max(1);
             let work = if allowed {
@@ -101,18 +86,25 @@ impl Queue {
             Priority::Interactive if self.lane(Priority::Bulk).is_empty() => self.overtakes = 0,
             Priority::Interactive => self.overtakes += 1,
         }
-        match role {
-            Role::Narrow => self.running_narrow += 1,
-            Role::Wide => self.running_wide = true,
+        if let Some(busy) = self.busy.get_mut(place) {
+            *busy = Some(Busy {
+                role,
+                priority,
+                tokens: work.tokens(),
+                since: now,
+            });
         }
         Some((priority, work))
     }
 
-    /// The worker of this role is idle again.
-    pub fn release(&mut self, role: Role) {
-        match role {
-            Role::Narrow => self.running_narrow = self.running_narrow.saturating_sub(1),
-            Role::Wide => self.running_wide = false,
+    /// The worker at `place` is idle again.
+    pub fn release(&mut self, place: usize, now: Instant) {
+        let Some(done) = self.busy.get_mut(place).and_then(Option::take) else {
+            return;
+        };
+        let seconds = now.saturating_duration_since(done.since).as_secs_f64();
+        if done.role == Role::Narrow && done.tokens > 0 && seconds > 0.0 {
+            self.narrow_speed = Some(done.tokens as f64 / seconds);
         }
     }
 
@@ -138,39 +130,68 @@ impl Queue {
 
     /// Every call that waits, for rejecting them all.
     pub fn drain(&mut self) -> Vec<Arc<Call>> {
-        let mut calls = Vec::new();
-        for lane in &mut self.lanes {
-            let lane = std::mem::take(lane);
-            calls.extend(lane.calls.into_iter().map(|waiting| waiting.call));
-            calls.extend(
-                lane.windows
-                    .into_iter()
-                    .flat_map(|window| window.entries)
-                    .map(|entry| entry.call),
-            );
-            calls.extend(lane.ready.into_iter().flatten().map(|row| row.entry.call));
-        }
-        calls
+        self.lanes
+            .iter_mut()
+            .flat_map(|lane| std::mem::take(lane).into_calls())
+            .collect()
     }
 
     /// The rule for who may take what. It keeps the machine's cores busy without ever crowding them for long:
     ///
     /// - Interactive work goes to the wide worker, at once, also beside running bulk work; to narrow ones when the
     ///   wide one is busy.
-    /// - Bulk work goes to the narrow workers, but the wide one takes a last micro-batch that would leave the other
-    ///   cores idle.
-    fn may_serve(&self, role: Role, priority: Priority) -> bool {
+    /// - Bulk work goes to the narrow workers, but the last of it to the wide one where that is done sooner, for which
+    ///   idle narrow ones wait.
+    fn may_serve(&self, role: Role, priority: Priority, now: Instant) -> bool {
         if self.narrow == 0 {
             return true;
         }
-        let [interactive, bulk] = &self.lanes;
-        let alone = self.running_narrow == 0 && bulk.is_single() && interactive.is_empty();
+        let wide = self.busy.iter().flatten().find(|busy| busy.role == Role::Wide);
         match (role, priority) {
             (Role::Wide, Priority::Interactive) => true,
-            (Role::Narrow, Priority::Interactive) => self.running_wide,
-            (Role::Wide, Priority::Bulk) => alone,
-            (Role::Narrow, Priority::Bulk) => !alone || self.running_wide,
+            (Role::Narrow, Priority::Interactive) => wide.is_some(),
+            (Role::Wide, Priority::Bulk) => self.narrow_work().next().is_none() && self.ends_sooner_wide(now),
+            (Role::Narrow, Priority::Bulk) => {
+                wide.is_some_and(|busy| busy.priority == Priority::Interactive) || !self.ends_sooner_wide(now)
+            }
         }
+    }
+
+    /// Whether the bulk work that waits is done sooner one micro-batch after the other on all threads, once the narrow
+    /// workers have ended theirs, than side by side on one thread each.
+    fn ends_sooner_wide(&self, now: Instant) -> bool {
+        let [interactive, bulk] = &self.lanes;
+        if !interactive.is_empty() {
+            return false;
+        }
+        if bulk.is_one_text() {
+            return self.narrow_work().next().is_none();
+        }
+        let Some(rest) = bulk.rest() else {
+            return false;
+        };
+        let wide_speed = 1.0 + WIDE_EFFICIENCY * (self.narrow as f64 - 1.0);
+        // In tokens that a narrow worker runs meanwhile; attention's share, which grows with length, is small.
+        let until_free = self
+            .narrow_work()
+            .map(|busy| self.left(busy, now))
+            .fold(0.0, f64::max);
+        until_free + rest.tokens as f64 / wide_speed < rest.largest as f64
+    }
+
+    fn narrow_work(&self) -> impl Iterator<Item = &Busy> {
+        self.busy
+            .iter()
+            .flatten()
+            .filter(|busy| busy.role == Role::Narrow)
+    }
+
+    /// Tokens that a narrow worker has probably still to run; infinitely many before anything is known of its speed.
+    fn left(&self, busy: &Busy, now: Instant) -> f64 {
+        let seconds = now.saturating_duration_since(busy.since).as_secs_f64();
+        self.narrow_speed.map_or(f64::INFINITY, |speed| {
+            (busy.tokens as f64 - seconds * speed).max(0.0)
+        })
     }
 
     fn lane(&mut self, priority: Priority) -> &mut Lane {
@@ -182,215 +203,15 @@ impl Queue {
     }
 }
 
-/// A call of which some texts are in no window yet.
-struct Waiting {
-    call: Arc<Call>,
-    next: usize,
-}
-
-/// Texts that are grouped by length together, from one call or several.
-struct Window {
-    id: u64,
-    entries: Vec<Entry>,
-    sequences: Vec<Option<Sequence>>,
-    lent: usize,
-    returned: usize,
-}
-
-#[derive(Default)]
-struct Lane {
-    calls: VecDeque<Waiting>,
-    windows: VecDeque<Window>,
-    ready: VecDeque<Vec<Row>>,
-}
-
-impl Lane {
-    fn take(&mut self, window: u64, threads: usize) -> Option<Work> {
-        if let Some(rows) = self.ready.pop_front() {
-            return Some(Work::Run(rows));
-        }
-        if self
-            .windows
-            .iter()
-            .all(|window| window.lent == window.entries.len())
-        {
-            self.open_window(window);
-        }
-        let window = self
-            .windows
-            .iter_mut()
-            .find(|window| window.lent < window.entries.len())?;
-        Some(Work::Tokenize(window.lend(threads)))
-    }
-
-    /// Fills a window from the front of the lane. A call larger than a window goes to the back of the lane with the
-    /// rest of its texts, so that it cannot keep later calls waiting until its end.
-    fn open_window(&mut self, id: u64) {
-        let mut entries = Vec::new();
-        let mut bytes = 0;
-        while let Some(mut waiting) = self.calls.pop_front() {
-            while let Some(text) = waiting.call.texts.get(waiting.next) {
-                if entries.len() >= WINDOW_TEXTS || bytes >= WINDOW_BYTES {
-                    break;
-                }
-                bytes += text.len();
-                entries.push(Entry {
-                    call: Arc::clone(&waiting.call),
-                    index: waiting.next,
-                });
-                waiting.next += 1;
-            }
-            if waiting.next < waiting.call.texts.len() {
-                self.calls.push_back(waiting);
-                break;
-            }
-        }
-        if !entries.is_empty() {
-            self.windows.push_back(Window {
-                id,
-                sequences: Vec::with_capacity(entries.len()),
-                entries,
-                lent: 0,
-                returned: 0,
-            });
-        }
-    }
-
-    fn tokenized(&mut self, chunk: &Chunk, sequences: Vec<Option<Sequence>>, threads: usize) {
-        // The window is gone if the lane was drained meanwhile.
-        let Some(position) = self.windows.iter().position(|window| window.id == chunk.window) else {
-            return;
-        };
-        let Some(window) = self.windows.get_mut(position) else {
-            return;
-        };
-        window.returned += sequences.len();
-        for (offset, sequence) in sequences.into_iter().enumerate() {
-            let place = chunk.first + offset;
-            if window.sequences.len() <= place {
-                window.sequences.resize(place + 1, None);
-            }
-            if let Some(slot) = window.sequences.get_mut(place) {
-                *slot = sequence;
-            }
-        }
-        if window.returned == window.entries.len()
-            && let Some(window) = self.windows.remove(position)
-        {
-            self.ready.extend(window.plan(threads));
-        }
-    }
-
-    /// Forgets calls that were cancelled, so that they neither run nor count.
-    fn drop_settled(&mut self) {
-        self.calls.retain(|waiting| !waiting.call.is_settled());
-        for rows in &mut self.ready {
-            rows.retain(|row| !row.entry.call.is_settled());
-        }
-        self.ready.retain(|rows| !rows.is_empty());
-    }
-
-    fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.windows.is_empty() && self.ready.is_empty()
-    }
-
-    /// Whether what waits here is one micro-batch, or one text that will be one.
-    fn is_single(&self) -> bool {
-        let texts = self
-            .calls
-            .iter()
-            .map(|waiting| waiting.call.texts.len() - waiting.next)
-            .sum::<usize>()
-            + self
-                .windows
-                .iter()
-                .map(|window| window.entries.len())
-                .sum::<usize>();
-        texts + self.ready.len() == 1
-    }
-
-    fn depth(&self) -> usize {
-        let live = |call: &Arc<Call>| usize::from(!call.is_settled());
-        self.calls
-            .iter()
-            .map(|it| (it.call.texts.len() - it.next) * live(&it.call))
-            .sum::<usize>()
-            + self
-                .windows
-                .iter()
-                .flat_map(|window| &window.entries)
-                .map(|entry| live(&entry.call))
-                .sum::<usize>()
-            + self
-                .ready
-                .iter()
-                .flatten()
-                .map(|row| live(&row.entry.call))
-                .sum::<usize>()
-    }
-}
-
-impl Window {
-    fn lend(&mut self, threads: usize) -> Chunk {
-        let rest = self.entries.get(self.lent..).unwrap_or_default();
-        // A small window is shared out among the workers rather than tokenised by one of them.
-        let most = CHUNK_TEXTS.min(self.entries.len().div_ceil(threads)).max(1);
-        let mut bytes = 0;
-        let entries: Vec<_> = rest
-            .iter()
-            .take(most)
-            .take_while(|entry| {
-                let before = bytes;
-                bytes += entry.call.texts.get(entry.index).map_or(0, String::len);
-                before < CHUNK_BYTES
-            })
-            .cloned()
-            .collect();
-        let chunk = Chunk {
-            window: self.id,
-            first: self.lent,
-            entries,
-        };
-        self.lent += chunk.entries.len();
-        chunk
-    }
-
-    fn plan(self, threads: usize) -> Vec<Vec<Row>> {
-        let mut rows: Vec<_> = self
-            .entries
-            .into_iter()
-            .zip(self.sequences)
-            .filter_map(|(entry, sequence)| {
-                Some(Row {
-                    entry,
-                    sequence: sequence?,
-                })
-            })
-            .filter(|row| row.entry.call.purpose != Purpose::Count)
-            .map(Some)
-            .collect();
-        let lengths: Vec<_> = rows.iter().flatten().map(|row| row.sequence.ids.len()).collect();
-        let tokens: usize = lengths.iter().sum();
-        let budget = MICRO_BATCH_TOKENS.min(tokens.div_ceil(threads));
-        batch::plan(&lengths, budget)
-            .into_iter()
-            .map(|batch| {
-                batch
-                    .members
-                    .into_iter()
-                    .filter_map(|member| rows.get_mut(member)?.take())
-                    .collect()
-            })
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use proptest::prelude::*;
 
+    use super::super::call::Purpose;
+    use super::super::lane::{Entry, Row};
     use super::*;
     use crate::error::{Error, ErrorKind};
 
@@ -405,6 +226,8 @@ mod tests {
         Look(usize),
         /// A busy worker is done.
         Finish(usize),
+        /// So many microseconds go by.
+        Wait(u64),
     }
 
     enum Doing {
@@ -420,6 +243,7 @@ mod tests {
         calls: Vec<(Arc<Call>, Arc<AtomicUsize>)>,
         /// Runs of each text, by call.
         runs: Vec<Vec<usize>>,
+        now: Instant,
     }
 
     impl Machine {
@@ -430,6 +254,7 @@ mod tests {
                 workers: roles.map(|role| (role, Doing::Awake)).collect(),
                 calls: Vec::new(),
                 runs: Vec::new(),
+                now: Instant::now(),
             }
         }
 
@@ -442,26 +267,32 @@ mod tests {
             }
         }
 
+        fn arrive(&mut self, lane: Priority, texts: Vec<String>) {
+            let settled = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&settled);
+            let settle = Box::new(move |_| {
+                counter.fetch_add(1, Ordering::SeqCst);
+            });
+            let purpose = Purpose::Embed {
+                overflow: crate::config::Overflow::Truncate,
+                normalize: false,
+            };
+            self.runs.push(vec![0; texts.len()]);
+            let call = Call::new(texts, lane, purpose, 1, None, settle).ok().unwrap();
+            let call = Arc::new(call);
+            self.calls.push((Arc::clone(&call), settled));
+            self.queue.push(call);
+            self.wake();
+        }
+
         fn step(&mut self, step: &Step) {
             match *step {
                 Step::Arrive { interactive, texts } => {
                     let lane = Priority::ALL[usize::from(!interactive)];
-                    let settled = Arc::new(AtomicUsize::new(0));
-                    let counter = Arc::clone(&settled);
-                    let settle = Box::new(move |_| {
-                        counter.fetch_add(1, Ordering::SeqCst);
-                    });
-                    let purpose = Purpose::Embed {
-                        overflow: crate::config::Overflow::Truncate,
-                        normalize: false,
-                    };
-                    let names = (0..texts).map(|i| "x".repeat(1 + (i * 7 + texts) % 40)).collect();
-                    let call = Call::new(names, lane, purpose, 1, None, settle).ok().unwrap();
-                    let call = Arc::new(call);
-                    self.calls.push((Arc::clone(&call), settled));
-                    self.runs.push(vec![0; texts]);
-                    self.queue.push(call);
-                    self.wake();
+                    self.arrive(
+                        lane,
+                        (0..texts).map(|i| "x".repeat(1 + (i * 7 + texts) % 40)).collect(),
+                    );
                 }
                 Step::Cancel(which) => {
                     if let Some((call, _)) = self.calls.get(which % self.calls.len().max(1)) {
@@ -473,7 +304,7 @@ mod tests {
                     let count = self.workers.len();
                     let (role, doing) = &mut self.workers[which % count];
                     if matches!(doing, Doing::Awake) {
-                        match self.queue.next(*role) {
+                        match self.queue.next(which % count, *role, self.now) {
                             Some((priority, work)) => {
                                 *doing = Doing::Busy(priority, work);
                                 if !self.queue.is_empty() {
@@ -486,16 +317,16 @@ mod tests {
                 }
                 Step::Finish(which) => {
                     let count = self.workers.len();
-                    let (role, doing) = &mut self.workers[which % count];
-                    let role = *role;
+                    let (_, doing) = &mut self.workers[which % count];
                     if matches!(doing, Doing::Busy(..))
                         && let Doing::Busy(priority, work) = std::mem::replace(doing, Doing::Awake)
                     {
                         self.finish(priority, work);
-                        self.queue.release(role);
+                        self.queue.release(which % count, self.now);
                         self.wake();
                     }
                 }
+                Step::Wait(microseconds) => self.now += Duration::from_micros(microseconds),
             }
         }
 
@@ -548,6 +379,7 @@ mod tests {
             1 => any::<usize>().prop_map(Step::Cancel),
             4 => any::<usize>().prop_map(Step::Look),
             3 => any::<usize>().prop_map(Step::Finish),
+            2 => (0_u64..3000).prop_map(Step::Wait),
         ]
     }
 
@@ -566,5 +398,86 @@ mod tests {
                 prop_assert!(runs.iter().all(|&times| times <= 1));
             }
         }
+    }
+
+    /// A machine with this call, whose texts are tokenised and whose workers all sleep or are about to look.
+    fn tokenised(narrow: usize, texts: &[usize]) -> Machine {
+        let mut machine = Machine::new(narrow);
+        machine.arrive(
+            Priority::Bulk,
+            texts.iter().map(|&length| "x".repeat(length)).collect(),
+        );
+        while machine.queue.lanes[1].rest().is_none() {
+            for which in 0..machine.workers.len() {
+                machine.step(&Step::Look(which));
+            }
+            for which in 0..machine.workers.len() {
+                machine.step(&Step::Finish(which));
+            }
+        }
+        machine
+    }
+
+    fn is_running(machine: &Machine, which: usize) -> bool {
+        matches!(machine.workers[which].1, Doing::Busy(_, Work::Run(_)))
+    }
+
+    #[test]
+    fn a_last_run_of_equal_length_waits_for_all_threads() {
+        let mut machine = tokenised(2, &[128; 3]);
+        for which in 0..3 {
+            machine.step(&Step::Look(which));
+        }
+        assert!(!is_running(&machine, 0) && is_running(&machine, 1) && is_running(&machine, 2));
+        machine.step(&Step::Wait(100_000));
+        machine.step(&Step::Finish(1));
+        machine.step(&Step::Look(1));
+        assert!(!is_running(&machine, 1), "the other is about to end");
+        machine.step(&Step::Finish(2));
+        machine.step(&Step::Look(2));
+        assert!(!is_running(&machine, 2));
+        machine.step(&Step::Look(0));
+        assert!(is_running(&machine, 0));
+    }
+
+    #[test]
+    fn a_last_run_does_not_wait_for_a_long_one() {
+        let mut machine = tokenised(2, &[128, 60, 61]);
+        machine.step(&Step::Look(1));
+        machine.step(&Step::Look(2));
+        machine.step(&Step::Wait(10_000));
+        machine.step(&Step::Finish(2));
+        machine.step(&Step::Look(2));
+        assert!(is_running(&machine, 1) && is_running(&machine, 2));
+    }
+
+    #[test]
+    fn a_run_that_outweighs_all_others_gets_all_threads_from_the_start() {
+        let mut machine = tokenised(2, &[128, 20, 21]);
+        for which in [1, 2, 0] {
+            machine.step(&Step::Look(which));
+        }
+        assert!(is_running(&machine, 0) && !is_running(&machine, 1) && !is_running(&machine, 2));
+    }
+
+    #[test]
+    fn two_last_runs_of_four_threads_go_to_the_wide_worker_one_after_the_other() {
+        let mut machine = tokenised(4, &[128; 6]);
+        for which in 0..5 {
+            machine.step(&Step::Look(which));
+        }
+        machine.step(&Step::Wait(100_000));
+        for which in 1..5 {
+            machine.step(&Step::Finish(which));
+            machine.step(&Step::Look(which));
+            assert!(!is_running(&machine, which));
+        }
+        machine.step(&Step::Look(0));
+        assert!(is_running(&machine, 0));
+        machine.step(&Step::Look(1));
+        assert!(!is_running(&machine, 1), "nothing runs beside all threads");
+        machine.step(&Step::Finish(0));
+        machine.step(&Step::Look(0));
+        assert!(is_running(&machine, 0));
     }
 }

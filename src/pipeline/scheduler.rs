@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::faults::{self, Point};
+use super::lane::{Chunk, Entry, Row, Work};
 use super::priority;
-use super::queue::{Chunk, Entry, Queue, Role, Row, Work};
+use super::queue::{Queue, Role};
 use super::session::{Session, Stop};
 use super::stats::{Recorder, Stats};
 use super::tokenizer::{Sequence, Tokenizer};
@@ -303,7 +304,8 @@ impl Worker {
         let _watch = EndOfThread(&shared);
         let mut state = shared.lock();
         while state.ended.is_none() {
-            let Some((priority, work)) = state.queue.next(self.role) else {
+            let next = state.queue.next(self.place, self.role, Instant::now());
+            let Some((priority, work)) = next else {
                 state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
@@ -318,7 +320,7 @@ impl Worker {
                 Work::Run(rows) => self.run(rows),
             }
             state = shared.lock();
-            state.queue.release(self.role);
+            state.queue.release(self.place, Instant::now());
             // Who may take what depends on who is busy: what this worker must leave may now be another's.
             shared.work.notify_all();
         }
