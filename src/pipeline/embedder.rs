@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::call::{Call, Embeddings, Progress, Purpose, Settle};
 use super::faults::{self, Point};
+use super::heap;
 use super::loading::{self, Loaded};
 use super::scheduler::Scheduler;
 use super::session::Readout;
@@ -168,6 +169,7 @@ impl Embedder {
     pub fn close(&self) {
         self.scheduler.close();
         self.scheduler.join();
+        heap::give_back();
     }
 
     /// The first half of [`close`](Self::close): rejects, but does not wait.

@@ -5,6 +5,7 @@ pub mod call;
 pub mod embedder;
 pub mod export;
 mod faults;
+mod heap;
 mod lane;
 mod loading;
 pub mod pooling;
