@@ -31,7 +31,6 @@ pub struct Scheduler {
 }
 
 struct Shared {
-    tokenizer: Arc<Tokenizer>,
     recorder: Recorder,
     state: Mutex<State>,
     work: Condvar,
@@ -70,7 +69,6 @@ impl Scheduler {
     pub fn start(sessions: Sessions, tokenizer: Arc<Tokenizer>) -> Result<Self> {
         let narrow = sessions.narrow.len();
         let shared = Arc::new(Shared {
-            tokenizer,
             recorder: Recorder::default(),
             state: Mutex::new(State {
                 queue: Queue::new(narrow),
@@ -89,12 +87,14 @@ impl Scheduler {
             .chain(sessions.narrow.into_iter().map(|session| (Role::Narrow, session)));
         for (place, (role, session)) in roles.enumerate() {
             let shared = Arc::clone(&shared);
+            let tokenizer = Arc::clone(&tokenizer);
             scheduler.spawn(&format!("embedder-{place}"), move || {
                 Worker {
                     shared,
                     place,
                     role,
                     session,
+                    tokenizer,
                 }
                 .serve()
             })?;
@@ -293,6 +293,8 @@ struct Worker {
     place: usize,
     role: Role,
     session: Session,
+    /// Here and nowhere else, as the session is: it is freed with the threads, not when the embedder's object is collected.
+    tokenizer: Arc<Tokenizer>,
 }
 
 impl Worker {
@@ -337,7 +339,7 @@ impl Worker {
                     let text = call.texts.get(entry.index);
                     text.ok_or_else(|| Error::new(ErrorKind::Internal, "A text left its call"))
                 })
-                .and_then(|text| self.shared.tokenizer.encode(text))
+                .and_then(|text| self.tokenizer.encode(text))
                 .and_then(|sequence| call.tokenized(entry.index, &sequence).map(|()| sequence));
             match outcome {
                 Ok(sequence) => Some(sequence),
