@@ -101,6 +101,7 @@ impl Embedder {
             spec,
         };
         watch.cancel().check()?;
+        heap::give_back();
         let scheduler = Scheduler::start(sessions, Arc::new(tokenizer))?;
         watch.tell(LoadEvent::ModelLoaded {
             model: config.model.clone(),
