@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::scheduler::Sessions;
-use super::session::{Graph, Session, wanted_outputs};
+use super::session::{Graph, Model, Session, wanted_outputs};
 use super::tokenizer::{Sequence, Tokenizer};
 use super::weights::Weights;
 use crate::config::{EmbedderConfig, Precision};
@@ -34,7 +34,7 @@ const KNOWN_TEXT: &str = "The quick brown fox jumps over the lazy dog; 敏捷的
 
 /// What loading a model gives.
 pub struct Loaded {
-    pub sessions: Sessions,
+    pub sessions: Sessions<Session>,
     pub tokenizer: Tokenizer,
     /// Names the vector space.
     pub fingerprint: String,
@@ -93,7 +93,7 @@ fn prepare_or_plain(
     broken: Option<Copy>,
     config: &EmbedderConfig,
     watch: &Watch,
-) -> Result<(Sessions, Precision)> {
+) -> Result<(Sessions<Session>, Precision)> {
     if config.prepare {
         watch.tell(LoadEvent::Preparing {
             model: config.model.clone(),
@@ -168,7 +168,7 @@ fn prepare(
     broken: Option<&Copy>,
     config: &EmbedderConfig,
     watch: &Watch,
-) -> std::result::Result<Sessions, Unprepared> {
+) -> std::result::Result<Sessions<Session>, Unprepared> {
     let recipe = recipe(spec).map_err(Unprepared::Unusable)?;
     let cache = Cache::of(config).map_err(Unprepared::Copy)?;
     let make = |folder: &Path| make_copy(spec, tokenizer, folder, config.threads, watch.cancel());
@@ -280,7 +280,12 @@ fn output(spec: &ModelSpec) -> Result<String> {
 }
 
 /// A session of all threads and one for each, all on the same pages of a copy's weights.
-fn open_shared(spec: &ModelSpec, graph: &Path, config: &EmbedderConfig, watch: &Watch) -> Result<Sessions> {
+fn open_shared(
+    spec: &ModelSpec,
+    graph: &Path,
+    config: &EmbedderConfig,
+    watch: &Watch,
+) -> Result<Sessions<Session>> {
     tell_loading(config, watch);
     let weights = Weights::of_copy(graph)?.map(Arc::new);
     let graph = copied(graph, weights.as_ref());

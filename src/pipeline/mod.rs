@@ -12,9 +12,14 @@ pub mod pooling;
 mod priority;
 mod queue;
 mod scheduler;
+#[cfg(all(test, feature = "shuttle"))]
+mod schedules;
 pub mod session;
+mod shared;
 pub mod stats;
+mod sync;
 pub mod tokenizer;
 mod trie;
 mod unigram;
 mod weights;
+mod worker;

@@ -1,27 +1,26 @@
-//! Worker threads that serve the queue, and the three ways to end a call early: cancelling, its deadline, closing.
+//! The threads of an embedder, and the three ways to end a call early: cancelling, its deadline, closing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::call::Call;
-use super::faults::{self, Point};
-use super::lane::{Chunk, Entry, Row, Work};
-use super::priority;
-use super::queue::{Queue, Role};
-use super::session::{Session, Stop};
-use super::stats::{Recorder, Stats};
-use super::tokenizer::{Sequence, Tokenizer};
+use super::queue::Role;
+use super::session::Model;
+use super::shared::Shared;
+use super::stats::Stats;
+use super::sync::Mutex;
+use super::sync::thread::{self, JoinHandle};
+use super::tokenizer::Tokenizer;
+use super::worker::Worker;
 use crate::config::Priority;
 use crate::error::{Context, Error, ErrorKind, Result};
 
-/// The sessions that the workers get, one each.
-pub struct Sessions {
+/// What the workers get, one each.
+pub struct Sessions<M> {
     /// One of all threads.
-    pub wide: Session,
+    pub wide: M,
     /// One of a single thread for each thread; none when copies of the weights would cost too much memory.
-    pub narrow: Vec<Session>,
+    pub narrow: Vec<M>,
 }
 
 /// The threads of one embedder.
@@ -30,55 +29,13 @@ pub struct Scheduler {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Shared {
-    recorder: Recorder,
-    state: Mutex<State>,
-    work: Condvar,
-    deadline: Condvar,
-}
-
-struct State {
-    queue: Queue,
-    /// What calls are rejected with from now on.
-    ended: Option<fn() -> Error>,
-    running: Vec<Option<Running>>,
-    /// Calls that must be settled by a time, in no order: there are few.
-    deadlines: Vec<(Instant, Duration, Arc<Call>)>,
-}
-
-/// What a worker has in the model now.
-struct Running {
-    calls: Vec<Arc<Call>>,
-    stop: Stop,
-}
-
-impl Running {
-    /// Stops the run if nobody waits for any of it.
-    fn stop_if_unwanted(&self) {
-        if self.calls.iter().all(|call| call.is_settled()) {
-            self.stop.stop();
-        }
-    }
-}
-
 impl Scheduler {
     /// Starts a worker for each session, and a clock for deadlines.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] when the system gives no more threads.
-    pub fn start(sessions: Sessions, tokenizer: Arc<Tokenizer>) -> Result<Self> {
-        let narrow = sessions.narrow.len();
-        let shared = Arc::new(Shared {
-            recorder: Recorder::default(),
-            state: Mutex::new(State {
-                queue: Queue::new(narrow),
-                ended: None,
-                running: (0..=narrow).map(|_| None).collect(),
-                deadlines: Vec::new(),
-            }),
-            work: Condvar::new(),
-            deadline: Condvar::new(),
-        });
+    pub fn start<M: Model>(sessions: Sessions<M>, tokenizer: Arc<Tokenizer>) -> Result<Self> {
+        let shared = Arc::new(Shared::new(sessions.narrow.len()));
         let scheduler = Self {
             shared: Arc::clone(&shared),
             threads: Mutex::new(Vec::new()),
@@ -89,11 +46,12 @@ impl Scheduler {
             let shared = Arc::clone(&shared);
             let tokenizer = Arc::clone(&tokenizer);
             scheduler.spawn(&format!("embedder-{place}"), move || {
+                let _watch = EndOfThread(&shared);
                 Worker {
-                    shared,
+                    shared: &shared,
                     place,
                     role,
-                    session,
+                    model: session,
                     tokenizer,
                 }
                 .serve()
@@ -108,21 +66,7 @@ impl Scheduler {
 
     /// Accepts a call, to be settled by `timeout` at the latest.
     pub fn submit(&self, call: Arc<Call>, timeout: Option<Duration>) {
-        let mut state = self.shared.lock();
-        if let Some(refusal) = state.ended {
-            drop(state);
-            call.reject(refusal());
-            return;
-        }
-        if let Some(timeout) = timeout {
-            state
-                .deadlines
-                .push((Instant::now() + timeout, timeout, Arc::clone(&call)));
-            self.shared.deadline.notify_one();
-        }
-        state.queue.push(call);
-        drop(state);
-        self.shared.work.notify_all();
+        self.shared.submit(call, timeout);
     }
 
     /// What every call is rejected with, if it is.
@@ -180,75 +124,6 @@ impl Drop for Scheduler {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is valid between any two statements; a panic must not turn into calls that hang.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Rejects every call that is not answered yet, and every later one, and ends all threads.
-    fn end(&self, refusal: fn() -> Error) {
-        let mut state = self.lock();
-        state.ended = Some(refusal);
-        let mut calls = state.queue.drain();
-        for running in state.running.iter().flatten() {
-            calls.extend(running.calls.iter().cloned());
-        }
-        calls.extend(state.deadlines.drain(..).map(|(.., call)| call));
-        drop(state);
-        // Before their runs are stopped: a run that was stopped would reject them as failed.
-        for call in calls {
-            call.reject(refusal());
-        }
-        let state = self.lock();
-        state.running.iter().flatten().for_each(Running::stop_if_unwanted);
-        drop(state);
-        self.work.notify_all();
-        self.deadline.notify_all();
-    }
-
-    fn cancel(&self, call: &Call, error: Error) {
-        if call.reject(error) {
-            // A worker looks again at what is settled after it has told what it runs, so one of the two sees it.
-            let state = self.lock();
-            state.running.iter().flatten().for_each(Running::stop_if_unwanted);
-            drop(state);
-            // Who may take what depends on what waits: what is left may now be for a worker that sleeps.
-            self.work.notify_all();
-        }
-    }
-
-    fn watch_deadlines(&self) {
-        let mut state = self.lock();
-        while state.ended.is_none() {
-            // A test can only have this panic.
-            drop(faults::pass(Point::Clock));
-            let now = Instant::now();
-            state.deadlines.retain(|(_, _, call)| !call.is_settled());
-            let due = state.deadlines.iter().position(|(deadline, ..)| *deadline <= now);
-            if let Some(position) = due {
-                let (_, timeout, call) = state.deadlines.swap_remove(position);
-                drop(state);
-                self.recorder.failed();
-                self.cancel(&call, timed_out(timeout));
-                state = self.lock();
-                continue;
-            }
-            let next = state.deadlines.iter().map(|(deadline, ..)| *deadline).min();
-            state = match next {
-                Some(next) => {
-                    let wait = next.saturating_duration_since(now);
-                    self.deadline
-                        .wait_timeout(state, wait)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self.deadline.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
-        }
-    }
-}
-
 /// What calls are rejected with once an embedder is closed.
 pub fn closed() -> Error {
     Error::new(ErrorKind::Closed, "The embedder is closed")
@@ -262,11 +137,6 @@ fn broken() -> Error {
     )
 }
 
-/// What a call is rejected with that a worker panicked over.
-fn panicked() -> Error {
-    Error::new(ErrorKind::Internal, "A worker panicked over a call")
-}
-
 /// Sees to it that no call waits for a thread that is no more.
 struct EndOfThread<'a>(&'a Shared);
 
@@ -278,179 +148,8 @@ impl Drop for EndOfThread<'_> {
     }
 }
 
-fn timed_out(timeout: Duration) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        format!(
-            "The call was not done within its timeoutMs of {}",
-            timeout.as_millis()
-        ),
-    )
-}
-
-struct Worker {
-    shared: Arc<Shared>,
-    place: usize,
-    role: Role,
-    session: Session,
-    /// Here and nowhere else, as the session is: it is freed with the threads, not when the embedder's object is collected.
-    tokenizer: Arc<Tokenizer>,
-}
-
-impl Worker {
-    fn serve(mut self) {
-        if self.role == Role::Narrow {
-            priority::stand_back();
-        }
-        let shared = Arc::clone(&self.shared);
-        let _watch = EndOfThread(&shared);
-        let mut state = shared.lock();
-        while state.ended.is_none() {
-            let next = state.queue.next(self.place, self.role, Instant::now());
-            let Some((priority, work)) = next else {
-                state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            // A test can only have this panic.
-            drop(faults::pass(Point::Locked));
-            if !state.queue.is_empty() {
-                shared.work.notify_all();
-            }
-            drop(state);
-            match work {
-                Work::Tokenize(chunk) => self.tokenize(priority, &chunk),
-                Work::Run(rows) => self.run(rows),
-            }
-            state = shared.lock();
-            state.queue.release(self.place, Instant::now());
-            // Who may take what depends on who is busy: what this worker must leave may now be another's.
-            shared.work.notify_all();
-        }
-    }
-
-    fn tokenize(&self, priority: Priority, chunk: &Chunk) {
-        let tokenize = |entry: &Entry| {
-            let call = &entry.call;
-            if call.is_settled() {
-                return None;
-            }
-            let outcome = faults::pass(Point::Tokenize)
-                .and_then(|()| {
-                    let text = call.texts.get(entry.index);
-                    text.ok_or_else(|| Error::new(ErrorKind::Internal, "A text left its call"))
-                })
-                .and_then(|text| self.tokenizer.encode(text))
-                .and_then(|sequence| call.tokenized(entry.index, &sequence).map(|()| sequence));
-            match outcome {
-                Ok(sequence) => Some(sequence),
-                Err(error) => {
-                    self.reject(call, error);
-                    None
-                }
-            }
-        };
-        let guarded = |entry: &Entry| {
-            catch_unwind(AssertUnwindSafe(|| tokenize(entry))).unwrap_or_else(|_| {
-                self.reject(&entry.call, panicked());
-                None
-            })
-        };
-        let sequences = chunk.entries.iter().map(guarded).collect();
-        self.shared.lock().queue.tokenized(priority, chunk, sequences);
-    }
-
-    /// Runs rows of one length. When that fails, the rows of each call are run again by themselves, so that a call
-    /// fails only through its own texts.
-    fn run(&mut self, rows: Vec<Row>) {
-        let mut calls: Vec<Arc<Call>> = Vec::new();
-        for row in &rows {
-            if !calls.iter().any(|call| Arc::ptr_eq(call, &row.entry.call)) {
-                calls.push(Arc::clone(&row.entry.call));
-            }
-        }
-        let Err(error) = self.try_run(&rows, &calls) else {
-            return;
-        };
-        let failed: Vec<_> = calls.into_iter().filter(|call| !call.is_settled()).collect();
-        if let [call] = failed.as_slice() {
-            self.reject(call, error);
-            return;
-        }
-        for call in failed {
-            let own = |row: &&Row| Arc::ptr_eq(&row.entry.call, &call);
-            let rows: Vec<_> = rows.iter().filter(own).collect();
-            if let Err(error) = self.try_run(&rows, std::slice::from_ref(&call)) {
-                self.reject(&call, error);
-            }
-        }
-    }
-
-    /// Rejects a call through no wish of its caller.
-    fn reject(&self, call: &Call, error: Error) {
-        // Counted first: whoever has the error can rely on the figures.
-        if !call.is_settled() {
-            self.shared.recorder.failed();
-            call.reject(error);
-        }
-    }
-
-    fn try_run<R: std::borrow::Borrow<Row>>(&mut self, rows: &[R], calls: &[Arc<Call>]) -> Result<()> {
-        let stop = self.session.stop_handle()?;
-        let running = Running {
-            calls: calls.to_vec(),
-            stop: stop.clone(),
-        };
-        running.stop_if_unwanted();
-        self.announce(Some(running));
-        let sequences: Vec<&Sequence> = rows.iter().map(|row| &row.borrow().sequence).collect();
-        let run = || {
-            faults::pass(Point::Run)?;
-            self.session.run(&sequences, &stop)
-        };
-        let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()));
-        self.announce(None);
-        let (vectors, dimension) = outcome?;
-        let answer = || self.answer(rows, &vectors, dimension);
-        if catch_unwind(AssertUnwindSafe(answer)).is_err() {
-            // Not to be run again: some of its texts are answered.
-            calls.iter().for_each(|call| self.reject(call, panicked()));
-        }
-        Ok(())
-    }
-
-    /// Hands each row its vector.
-    fn answer<R: std::borrow::Borrow<Row>>(&self, rows: &[R], vectors: &[f32], dimension: usize) {
-        for (row, vector) in rows.iter().zip(vectors.chunks_exact(dimension.max(1))) {
-            let Row { entry, sequence } = row.borrow();
-            // Counted first: whoever has the result can rely on the figures.
-            let lane = entry.call.lane;
-            self.shared
-                .recorder
-                .text(lane, sequence.ids.len(), sequence.truncated());
-            let answering = |latency| self.shared.recorder.answered(lane, latency);
-            entry.call.embedded(entry.index, sequence, vector, answering);
-        }
-    }
-
-    /// Tells the others what this worker runs. Whoever cancels or closes from now on can stop it; whoever did so
-    /// before is seen here.
-    fn announce(&self, running: Option<Running>) {
-        let mut state = self.shared.lock();
-        if let Some(running) = &running {
-            if let Some(refusal) = state.ended {
-                running.calls.iter().for_each(|call| {
-                    call.reject(refusal());
-                });
-            }
-            running.stop_if_unwanted();
-        }
-        if let Some(place) = state.running.get_mut(self.place) {
-            *place = running;
-        }
-    }
-}
-
 #[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests {
     use std::path::Path;
     use std::sync::mpsc;
@@ -458,6 +157,7 @@ mod tests {
 
     use super::super::call::Embeddings;
     use super::super::embedder::Embedder;
+    use super::super::faults::Point;
     use super::super::faults::armed::{Fault, Faults};
     use super::*;
     use crate::config::{EmbedOptions, EmbedderConfig};

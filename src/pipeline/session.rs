@@ -112,6 +112,27 @@ impl Readout {
     }
 }
 
+/// What turns sequences into vectors.
+pub trait Model: Send + 'static {
+    /// A handle that can end a run from another thread.
+    type Stop: Clone + Send + Sync + 'static;
+
+    /// A handle that can end the run that is given it.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    fn stop_handle(&self) -> Result<Self::Stop>;
+
+    /// Ends the run that was given this handle, which then fails.
+    fn stop(handle: &Self::Stop);
+
+    /// Runs `sequences`, all of one length, and gives `vectors [batch_size, dimension]`, row-major, and `dimension`.
+    ///
+    /// # Errors
+    /// When the run fails or was stopped.
+    fn run(&mut self, sequences: &[&Sequence], stop: &Self::Stop) -> Result<(Vec<f32>, usize)>;
+}
+
 /// A model that is ready to run.
 pub struct Session {
     inner: OrtSession,
@@ -131,14 +152,6 @@ pub struct Stop(Arc<RunOptions<HasSelectedOutputs>>);
 unsafe impl Sync for Stop {}
 // SAFETY: as above; the handle itself may move between threads (`RunOptions` is `Send`).
 unsafe impl Send for Stop {}
-
-impl Stop {
-    /// Ends the run at its next operator.
-    pub fn stop(&self) {
-        // Only an invalid handle can fail here, and this one is alive.
-        drop(self.0.terminate());
-    }
-}
 
 impl Session {
     /// Opens the graph of `spec` for runs on `threads` threads, the calling one included.
@@ -164,12 +177,14 @@ impl Session {
     pub fn readout(&self) -> Readout {
         self.readout
     }
+}
 
-    /// A handle that can end the run that is given it.
-    ///
+impl Model for Session {
+    type Stop = Stop;
+
     /// # Errors
     /// [`ErrorKind::Inference`] when ONNX Runtime cannot make one.
-    pub fn stop_handle(&self) -> Result<Stop> {
+    fn stop_handle(&self) -> Result<Stop> {
         let options: RunOptions<NoSelectedOutputs> =
             RunOptions::new().context(ErrorKind::Inference, || "ONNX Runtime could not prepare a run")?;
         // `Stop` is what makes this `Arc` safe to share.
@@ -179,11 +194,15 @@ impl Session {
         ))))
     }
 
-    /// Runs `sequences`, all of one length, and gives `vectors [batch_size, hidden_size]`, row-major, and `hidden_size`.
-    ///
+    /// Ends the run at its next operator.
+    fn stop(handle: &Stop) {
+        // Only an invalid handle can fail here, and this one is alive.
+        drop(handle.0.terminate());
+    }
+
     /// # Errors
     /// [`ErrorKind::Inference`] when the run fails or was stopped, or gives a value that is not finite.
-    pub fn run(&mut self, sequences: &[&Sequence], stop: &Stop) -> Result<(Vec<f32>, usize)> {
+    fn run(&mut self, sequences: &[&Sequence], stop: &Stop) -> Result<(Vec<f32>, usize)> {
         let batch = sequences.len();
         let length = sequences.first().map_or(0, |sequence| sequence.ids.len());
         let failed = || format!("ONNX Runtime failed on {batch} sequences of {length} tokens");

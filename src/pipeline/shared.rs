@@ -1,0 +1,163 @@
+//! What the threads of an embedder have in common: the queue, what runs, what is late, and how all of it ends.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::call::Call;
+use super::faults::{self, Point};
+use super::queue::Queue;
+use super::stats::Recorder;
+use super::sync::{Condvar, Mutex, MutexGuard};
+use crate::error::{Error, ErrorKind};
+
+/// What the threads of an embedder have in common.
+pub struct Shared {
+    pub recorder: Recorder,
+    state: Mutex<State>,
+    /// Told when there may be work for a worker that had none.
+    pub work: Condvar,
+    deadline: Condvar,
+}
+
+/// What only one thread at a time may look at.
+pub struct State {
+    pub queue: Queue,
+    /// What calls are rejected with from now on.
+    pub ended: Option<fn() -> Error>,
+    /// By the place of the worker.
+    pub running: Vec<Option<Running>>,
+    /// Calls that must be settled by a time, in no order: there are few.
+    deadlines: Vec<(Instant, Duration, Arc<Call>)>,
+}
+
+/// What a worker has in the model now.
+pub struct Running {
+    pub calls: Vec<Arc<Call>>,
+    /// Ends the run early.
+    pub stop: Box<dyn Fn() + Send>,
+}
+
+impl Running {
+    /// Stops the run if nobody waits for any of it.
+    pub fn stop_if_unwanted(&self) {
+        if self.calls.iter().all(|call| call.is_settled()) {
+            (self.stop)();
+        }
+    }
+}
+
+impl Shared {
+    /// For as many narrow workers, and a wide one.
+    pub fn new(narrow: usize) -> Self {
+        Self {
+            recorder: Recorder::default(),
+            state: Mutex::new(State {
+                queue: Queue::new(narrow),
+                ended: None,
+                running: (0..=narrow).map(|_| None).collect(),
+                deadlines: Vec::new(),
+            }),
+            work: Condvar::new(),
+            deadline: Condvar::new(),
+        }
+    }
+
+    /// The state, whatever happened to a thread that had it.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is valid between any two statements; a panic must not turn into calls that hang.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts a call, to be settled by `timeout` at the latest.
+    pub fn submit(&self, call: Arc<Call>, timeout: Option<Duration>) {
+        let mut state = self.lock();
+        if let Some(refusal) = state.ended {
+            drop(state);
+            call.reject(refusal());
+            return;
+        }
+        if let Some(timeout) = timeout {
+            state
+                .deadlines
+                .push((Instant::now() + timeout, timeout, Arc::clone(&call)));
+            self.deadline.notify_one();
+        }
+        state.queue.push(call);
+        drop(state);
+        self.work.notify_all();
+    }
+
+    /// Rejects every call that is not answered yet, and every later one, and ends all threads.
+    pub fn end(&self, refusal: fn() -> Error) {
+        let mut state = self.lock();
+        state.ended = Some(refusal);
+        let mut calls = state.queue.drain();
+        for running in state.running.iter().flatten() {
+            calls.extend(running.calls.iter().cloned());
+        }
+        calls.extend(state.deadlines.drain(..).map(|(.., call)| call));
+        drop(state);
+        // Before their runs are stopped: a run that was stopped would reject them as failed.
+        for call in calls {
+            call.reject(refusal());
+        }
+        let state = self.lock();
+        state.running.iter().flatten().for_each(Running::stop_if_unwanted);
+        drop(state);
+        self.work.notify_all();
+        self.deadline.notify_all();
+    }
+
+    /// Settles a call with `error` unless it is settled already, and stops what only it waits for.
+    pub fn cancel(&self, call: &Call, error: Error) {
+        if call.reject(error) {
+            // A worker looks again at what is settled after it has told what it runs, so one of the two sees it.
+            let state = self.lock();
+            state.running.iter().flatten().for_each(Running::stop_if_unwanted);
+            drop(state);
+            // Who may take what depends on what waits: what is left may now be for a worker that sleeps.
+            self.work.notify_all();
+        }
+    }
+
+    /// Rejects calls as they become late, until the embedder has ended.
+    pub fn watch_deadlines(&self) {
+        let mut state = self.lock();
+        while state.ended.is_none() {
+            // A test can only have this panic.
+            drop(faults::pass(Point::Clock));
+            let now = Instant::now();
+            state.deadlines.retain(|(_, _, call)| !call.is_settled());
+            let due = state.deadlines.iter().position(|(deadline, ..)| *deadline <= now);
+            if let Some(position) = due {
+                let (_, timeout, call) = state.deadlines.swap_remove(position);
+                drop(state);
+                self.recorder.failed();
+                self.cancel(&call, timed_out(timeout));
+                state = self.lock();
+                continue;
+            }
+            let next = state.deadlines.iter().map(|(deadline, ..)| *deadline).min();
+            state = match next {
+                Some(next) => {
+                    let wait = next.saturating_duration_since(now);
+                    self.deadline
+                        .wait_timeout(state, wait)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+                None => self.deadline.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+fn timed_out(timeout: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!(
+            "The call was not done within its timeoutMs of {}",
+            timeout.as_millis()
+        ),
+    )
+}
