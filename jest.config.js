@@ -7,8 +7,10 @@ module.exports = {
   testPathIgnorePatterns: [
     '<rootDir>/__test__/electron/',
     '<rootDir>/__test__/packaging/',
-    // They need the trace of system calls that Linux gives, and a Redis, which is no program for Windows.
-    ...(process.platform === 'linux' ? [] : ['<rootDir>/__test__/privacy.test.ts', '<rootDir>/__test__/distributed']),
+    // They need the trace of system calls and the limits that Linux gives, and a Redis, which is no program for Windows.
+    ...(process.platform === 'linux'
+      ? []
+      : ['privacy.test.ts', 'memory.test.ts', 'distributed'].map((name) => `<rootDir>/__test__/${name}`)),
   ],
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/.cache/'],

@@ -48,6 +48,13 @@ test('texts: a hole', async () => {
   expect(error.message).toMatch(/Expected a string for texts\[1\] but received (nothing|undefined)/);
 });
 
+test('texts: four thousand million holes', async () => {
+  const texts = ['a'];
+  texts.length = 2 ** 32 - 1;
+  const error = await rejection(embedder.embedBatch(texts), 'ERR_EMBED_INVALID_ARGUMENT');
+  expect(error.message).toMatch(/Expected a string for texts\[1\] but received (nothing|undefined)/);
+});
+
 test.each([
   ['nothing', undefined, 'undefined'],
   ['null', null, 'null'],

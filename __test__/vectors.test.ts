@@ -159,6 +159,7 @@ const wrong: [string, () => unknown, RegExp][] = [
   ],
   ['a row of another length', () => topK(one, [one, floats(1)], 1), /2 numbers for vectors\[1\], .* but received 1/],
   ['a row that is none', () => topK(one, [one, 'x' as never], 1), /for vectors\[1\] but received string "x"/],
+  ['rows that are holes', () => topK(one, new Array(2 ** 32 - 1), 1), /for vectors\[0\] but received undefined/],
   [
     'half a row',
     () => topK(one, floats(1, 2, 3), 1),

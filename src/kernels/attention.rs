@@ -1,5 +1,7 @@
 //! Attention of one head over one text, in `f32`: scores, softmax and weighted sum without a transposed copy of the input.
 
+use std::collections::TryReserveError;
+
 use super::Task;
 use super::simd::{LANES, Simd, exp, fold};
 
@@ -19,6 +21,19 @@ pub struct Scratch {
     keys: Vec<f32>,
     /// `[6][tokens rounded up to 16]`.
     scores: Vec<f32>,
+}
+
+impl Scratch {
+    /// Asks for the memory of a text of `tokens`, which is grown into without failing.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn reserve(&mut self, tokens: usize, head_size: usize) -> Result<(), TryReserveError> {
+        let padded = tokens.next_multiple_of(LANES);
+        let grow = |part: &mut Vec<f32>, len: usize| part.try_reserve_exact(len.saturating_sub(part.len()));
+        grow(&mut self.keys, padded * head_size)?;
+        grow(&mut self.scores, ROWS * padded)
+    }
 }
 
 /// One head of one text.

@@ -356,11 +356,19 @@ fn hash(path: &Path, cancel: &Cancel) -> Result<u64> {
     };
     let threads = segments.min(default_threads() as u64);
     let shares = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        // Where the system gives no more threads, those that are there do the work.
+        let helpers: Vec<_> = (1..threads)
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        let own = work();
         let panicked = || Error::new(ErrorKind::Internal, "A panic stopped hashing a prepared file");
         let share =
             |it: thread::ScopedJoinHandle<'_, Result<Vec<_>>>| it.join().unwrap_or_else(|_| Err(panicked()));
-        workers.into_iter().map(share).collect::<Result<Vec<_>>>()
+        helpers
+            .into_iter()
+            .map(share)
+            .chain([own])
+            .collect::<Result<Vec<_>>>()
     })?;
     let mut digests = shares.concat();
     digests.sort_unstable();

@@ -2,11 +2,12 @@
 
 pub mod vectors;
 
+use std::collections::TryReserveError;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use napi::bindgen_prelude::{Array, JsObjectValue, Object, Unknown};
-use napi::{JsValue, ValueType};
+use napi::{JsString, JsValue, ValueType, sys};
 
 use crate::config::{
     EmbedOptions, EmbedderConfig, MAX_THREADS, MAX_TIMEOUT, Overflow, Pooling, Precision, Priority,
@@ -34,7 +35,8 @@ pub fn texts(value: Unknown<'_>, single: bool) -> Checked<Vec<String>> {
     }
     // SAFETY: `value` is an array, and stays alive for the duration of this call into the addon.
     let array: Array<'_> = unsafe { value.cast()? };
-    let mut texts = Vec::with_capacity(array.len() as usize);
+    // Grows with what is there: an array can have four thousand million holes.
+    let mut texts = Vec::new();
     for index in 0..array.len() {
         let item: Unknown<'_> = match array.get(index)? {
             Some(item) => item,
@@ -51,7 +53,9 @@ pub fn texts(value: Unknown<'_>, single: bool) -> Checked<Vec<String>> {
                 format!("texts[{index}]")
             }
         };
-        texts.push(string(&item, name)?);
+        let text = string(&item, &name)?;
+        texts.try_reserve(1).map_err(|cause| no_memory(&name(), cause))?;
+        texts.push(text);
     }
     Ok(texts)
 }
@@ -173,12 +177,40 @@ fn each_option(value: Unknown<'_>, mut take: impl FnMut(&str, &Unknown<'_>) -> C
     Ok(())
 }
 
+/// A lone surrogate becomes U+FFFD.
 fn string(value: &Unknown<'_>, path: impl FnOnce() -> String) -> Checked<String> {
     if value.get_type()? != ValueType::String {
         return refuse("a string", &path(), value);
     }
-    // SAFETY: `value` is a string. A lone surrogate becomes U+FFFD in the conversion.
-    Ok(unsafe { value.cast()? })
+    // SAFETY: `value` is a string.
+    let text: JsString<'_> = unsafe { value.cast()? };
+    // One for the NUL that Node-API ends it with.
+    let room = text.utf8_len()? + 1;
+    let mut bytes: Vec<u8> = Vec::new();
+    if let Err(cause) = bytes.try_reserve_exact(room) {
+        return Err(no_memory(&path(), cause));
+    }
+    let value = text.value();
+    let mut written = 0;
+    // SAFETY: on the JavaScript thread of the environment that the string is of; `bytes` has the room that is said.
+    let status = unsafe {
+        sys::napi_get_value_string_utf8(
+            value.env,
+            value.value,
+            bytes.as_mut_ptr().cast(),
+            room,
+            &raw mut written,
+        )
+    };
+    napi::check_status!(status)?;
+    // SAFETY: so many bytes were written.
+    unsafe { bytes.set_len(written) };
+    String::from_utf8(bytes).map_err(|_| invalid("JavaScript gave a string that is not UTF-8"))
+}
+
+fn no_memory(path: &str, cause: TryReserveError) -> Refusal {
+    let sentence = format!("There is no memory for {path}");
+    Refusal::Argument(Error::new(ErrorKind::Inference, sentence).with_source(cause))
 }
 
 fn filled_string(value: &Unknown<'_>, path: impl Fn() -> String) -> Checked<String> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{self, Refusal};
 use super::job::{Promised, job, on_thread, returned};
-use super::{errors, events, teardown};
+use super::{arrays, errors, events, teardown};
 use crate::config::EmbedOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, OnEvent, Watch};
@@ -89,7 +89,10 @@ impl NativeEmbedder {
         let (promised, promise) = Promised::new(env)?;
         let settle = Box::new(move |result| {
             promised.settle(result, |env, counted: Embeddings| {
-                returned(env, Uint32ArraySlice::copy_from(&env, counted.token_counts)?)
+                returned(
+                    env,
+                    arrays::copied::<Uint32ArraySlice<'_>>(env, &counted.token_counts)?,
+                )
             });
         });
         self.embedder.count_tokens(texts, settle);
@@ -192,11 +195,14 @@ pub(super) fn guarded<T>(doing: &str, body: impl FnOnce() -> Result<T>) -> Resul
 /// `{ data, dimension, tokenCounts, truncated }`. Copied rather than lent: Electron forbids external buffers.
 fn embeddings(env: Env, result: Embeddings) -> napi::Result<Unknown<'static>> {
     let mut object = Object::new(&env)?;
-    object.set_named_property("data", Float32ArraySlice::copy_from(&env, result.vectors)?)?;
+    object.set_named_property(
+        "data",
+        arrays::copied::<Float32ArraySlice<'_>>(env, &result.vectors)?,
+    )?;
     object.set_named_property("dimension", result.dimension as u32)?;
     object.set_named_property(
         "tokenCounts",
-        Uint32ArraySlice::copy_from(&env, result.token_counts)?,
+        arrays::copied::<Uint32ArraySlice<'_>>(env, &result.token_counts)?,
     )?;
     object.set_named_property("truncated", result.truncated)?;
     returned(env, object)

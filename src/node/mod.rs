@@ -6,6 +6,7 @@
 )]
 
 mod arguments;
+mod arrays;
 // Nothing registers functions for JavaScript in a test program.
 #[cfg_attr(test, allow(dead_code))]
 mod embedder;

@@ -5,6 +5,7 @@ use napi::bindgen_prelude::{Float32ArraySlice, Int8ArraySlice, Uint8ArraySlice, 
 use napi_derive::napi;
 
 use super::arguments::{self, vectors as check};
+use super::arrays::{self, TypedArray};
 use super::embedder::refused;
 use crate::vectors;
 
@@ -64,16 +65,13 @@ pub struct NativeInt8<'a> {
 pub fn quantize_int8<'a>(env: &'a Env, vectors: Unknown<'a>) -> napi::Result<NativeInt8<'a>> {
     let rows = checked(*env, check::finite_vectors(vectors))?;
     let dimension = dimension(&rows);
-    let mut data = vec![0; rows.len() * dimension];
-    let scales: Vec<f32> = rows
-        .iter()
-        .zip(data.chunks_mut(dimension))
-        .map(|(row, out)| vectors::quantize_int8(row, out))
-        .collect();
-    Ok(NativeInt8 {
-        data: Int8ArraySlice::copy_from(env, data)?,
-        scales: Float32ArraySlice::copy_from(env, scales)?,
-    })
+    let mut data: Int8ArraySlice<'_> = arrays::zeros(*env, rows.len() * dimension)?;
+    let mut scales: Float32ArraySlice<'_> = arrays::zeros(*env, rows.len())?;
+    let places = data.numbers().chunks_mut(dimension).zip(scales.numbers());
+    for (row, (out, scale)) in rows.iter().zip(places) {
+        *scale = vectors::quantize_int8(row, out);
+    }
+    Ok(NativeInt8 { data, scales })
 }
 
 /// One bit a dimension, the vectors one after another.
@@ -81,11 +79,11 @@ pub fn quantize_int8<'a>(env: &'a Env, vectors: Unknown<'a>) -> napi::Result<Nat
 pub fn binarize<'a>(env: &'a Env, vectors: Unknown<'a>) -> napi::Result<Uint8ArraySlice<'a>> {
     let rows = checked(*env, check::finite_vectors(vectors))?;
     let bytes = vectors::binary_bytes(dimension(&rows));
-    let mut data = vec![0; rows.len() * bytes];
-    for (row, out) in rows.iter().zip(data.chunks_mut(bytes)) {
+    let mut data: Uint8ArraySlice<'_> = arrays::zeros(*env, rows.len() * bytes)?;
+    for (row, out) in rows.iter().zip(data.numbers().chunks_mut(bytes)) {
         vectors::binarize(row, out);
     }
-    Uint8ArraySlice::copy_from(env, data)
+    Ok(data)
 }
 
 /// The beginning of each vector, one after another, each of length 1.
@@ -97,11 +95,11 @@ pub fn truncate_dimensions<'a>(
     options: Unknown<'a>,
 ) -> napi::Result<Float32ArraySlice<'a>> {
     let (rows, dimensions) = checked(*env, check::truncation(vectors, dimensions, options))?;
-    let mut data = vec![0.0; rows.len() * dimensions];
-    for (row, out) in rows.iter().zip(data.chunks_mut(dimensions)) {
+    let mut data: Float32ArraySlice<'_> = arrays::zeros(*env, rows.len() * dimensions)?;
+    for (row, out) in rows.iter().zip(data.numbers().chunks_mut(dimensions)) {
         vectors::truncate(row, out);
     }
-    Float32ArraySlice::copy_from(env, data)
+    Ok(data)
 }
 
 fn checked<T>(env: Env, arguments: Result<T, arguments::Refusal>) -> napi::Result<T> {

@@ -119,6 +119,7 @@ impl Kernel for AttentionKernel {
                 count += 1;
             }
             with_scratch(|scratch| {
+                scratch.attention.reserve(tokens, head_size)?;
                 let first = text * tokens;
                 // SAFETY: the instruction set was detected; shapes were checked; each task has its own text and head.
                 unsafe {
@@ -140,7 +141,8 @@ impl Kernel for AttentionKernel {
                         },
                     );
                 }
-            });
+                Ok(())
+            })
         })
     }
 }

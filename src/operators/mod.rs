@@ -18,9 +18,9 @@ mod embed;
 mod product;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, TryReserveError};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort::operator::{ComputeContext, OperatorDomain};
 use ort::session::builder::SessionBuilder;
@@ -129,18 +129,26 @@ fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
     answer
 }
 
-/// Runs `work` for 0..tasks, on the session's threads if there are several.
+/// Runs `work` for 0..tasks, on the session's threads if there are several. Fails where a task has no memory.
 fn spread(
     context: &ComputeContext,
     threads: usize,
     tasks: usize,
-    work: impl Fn(usize) + Sync + Send,
+    work: impl Fn(usize) -> std::result::Result<(), TryReserveError> + Sync + Send,
 ) -> Outcome<()> {
     if threads <= 1 || tasks <= 1 {
-        (0..tasks).for_each(work);
-        return Ok(());
+        return (0..tasks).try_for_each(work).map_err(ort::Error::wrap);
     }
-    context.par_for(tasks, tasks.min(threads), work)
+    let failed = OnceLock::new();
+    context.par_for(tasks, tasks.min(threads), |task| {
+        if let Err(cause) = work(task) {
+            // The first to fail is told.
+            failed.set(cause).ok();
+        }
+    })?;
+    failed
+        .into_inner()
+        .map_or(Ok(()), |cause| Err(ort::Error::wrap(cause)))
 }
 
 /// An output that several tasks write to, each its own part.

@@ -325,6 +325,7 @@ impl<F: Form> ProductKernel<F> {
                     }
                 }
             });
+            Ok(())
         })
     }
 
@@ -348,6 +349,7 @@ impl<F: Form> ProductKernel<F> {
                 let blocks = task * share..((task + 1) * share).min(all);
                 // SAFETY: as above, and each task has its own columns.
                 unsafe { F::multiply(self.isa, rows, weights, blocks, self.gelu, shared.start()) };
+                Ok(())
             })
         })?;
         if let Some((residual, norm)) = residual {

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use super::scheduler::Sessions;
-use super::session::{Graph, Model, Session, wanted_outputs};
+use super::session::{Graph, Model, Session, is_want, wanted_outputs};
 use super::tokenizer::{Sequence, Tokenizer};
 use super::weights::Weights;
 use crate::config::{EmbedderConfig, Precision};
@@ -54,21 +54,22 @@ pub struct Loaded {
 pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<Loaded> {
     let copy = config.prepare.then(|| known_copy(spec, config)).flatten();
     let (tokenizer, contents, opened) = thread::scope(|scope| {
-        let tokenizer = scope.spawn(|| Tokenizer::load(spec));
-        let contents = scope.spawn(|| Contents::of(spec));
+        let tokenizer = beside(scope, || Tokenizer::load(spec))?;
+        let contents = beside(scope, || Contents::of(spec))?;
         let verified = copy
             .as_ref()
-            .map(|copy| scope.spawn(|| copy.verify(watch.cancel())));
+            .map(|copy| beside(scope, || copy.verify(watch.cancel())))
+            .transpose()?;
         let opened = copy
             .as_ref()
             .map(|copy| open_shared(spec, &copy.graph(), config, watch));
-        let verified = verified.map(|it| it.join().unwrap_or_else(|_| Err(panicked())));
-        let opened = verified.and_then(Result::ok).and(opened).and_then(Result::ok);
-        let tokenizer = tokenizer.join().unwrap_or_else(|_| Err(panicked()));
-        let contents = contents.join().unwrap_or_else(|_| Err(panicked()));
-        (tokenizer, contents, opened)
-    });
-    let (tokenizer, contents) = (tokenizer?, contents?);
+        let opened = verified
+            .map(finished)
+            .and_then(Result::ok)
+            .and(opened)
+            .and_then(Result::ok);
+        Ok((finished(tokenizer)?, finished(contents)?, opened))
+    })?;
     watch.cancel().check()?;
     let (mut sessions, precision) = match opened {
         Some(sessions) => (sessions, spec.precision),
@@ -342,8 +343,28 @@ fn agree(expected: &[f32], got: &[f32], smallest: f64) -> Result<()> {
     ))
 }
 
-fn panicked() -> Error {
-    Error::new(ErrorKind::Internal, "A panic stopped loading the model")
+/// Starts a part of a load on a thread of its own.
+fn beside<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    part: impl FnOnce() -> Result<T> + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, Result<T>>> {
+    thread::Builder::new()
+        .name("embedder-part".to_owned())
+        .spawn_scoped(scope, part)
+        .context(
+            ErrorKind::Internal,
+            || "A thread that loads a part of the model could not be started",
+        )
+}
+
+fn finished<T>(part: ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    let panicked = |_| {
+        Err(Error::new(
+            ErrorKind::Internal,
+            "A panic stopped loading the model",
+        ))
+    };
+    part.join().unwrap_or_else(panicked)
 }
 
 /// Runs the model on two short sequences, so that a model that cannot work is refused now and not by the first call:
@@ -351,7 +372,10 @@ fn panicked() -> Error {
 fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Result<usize> {
     let stop = session.stop_handle()?;
     let invalid = |sentence: String| {
-        move |cause: Error| Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause)
+        move |cause: Error| match std::error::Error::source(&cause) {
+            Some(said) if is_want(said) => cause,
+            _ => Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause),
+        }
     };
     let mut run = |sequence: &Sequence| session.run(&[sequence], &stop);
     let empty = tokenizer.encode("")?;

@@ -275,14 +275,27 @@ fn build(graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<OrtSession
     let canceler = builder.canceler();
     let _guard = cancel.on_cancel(move || drop(canceler.cancel()));
     builder.commit_from_file(graph.file()).map_err(|cause| {
-        // A model is not to blame for memory that ran out, which ONNX Runtime tells by the name of C++'s exception.
-        let kind = if cause.to_string().contains("bad_alloc") {
+        // A model is not to blame for what the system does not give.
+        let kind = if is_want(&cause) {
             ErrorKind::Inference
         } else {
             ErrorKind::ModelInvalid
         };
         Error::new(kind, failed()).with_source(cause)
     })
+}
+
+/// Whether memory or threads ran out, for which ONNX Runtime has no code: it passes on what C++ (in two ways), its own
+/// allocator and the system said.
+pub fn is_want(cause: &dyn std::error::Error) -> bool {
+    const SAID: [&str; 4] = [
+        "bad_alloc",
+        "bad allocation",
+        "Failed to allocate memory",
+        "pthread_create failed",
+    ];
+    let sentence = cause.to_string();
+    SAID.iter().any(|said| sentence.contains(said))
 }
 
 fn options(environment: &Environment, graph: Graph<'_>, threads: usize) -> ort::Result<SessionBuilder> {

@@ -144,13 +144,20 @@ fn trained(info: &Unknown<'_>) -> Checked<Vec<usize>> {
         .collect()
 }
 
-/// What is in an array, as it is.
+/// What is in an array, as it is, up to the first hole: that one will be refused, and an array can have four thousand
+/// million of them.
 fn items(value: Unknown<'_>) -> Checked<Vec<Unknown<'_>>> {
     // SAFETY: every caller has seen that `value` is an array, and it stays alive for the duration of this call into the addon.
     let array: Array<'_> = unsafe { value.cast()? };
-    (0..array.len())
-        .map(|index| Ok(array.get_element(index)?))
-        .collect()
+    let mut items: Vec<Unknown<'_>> = Vec::new();
+    for index in 0..array.len() {
+        let item: Unknown<'_> = array.get_element(index)?;
+        items.push(item);
+        if item.get_type()? == ValueType::Undefined {
+            break;
+        }
+    }
+    Ok(items)
 }
 
 fn same_lengths(items: Vec<Unknown<'_>>, mut length: Option<usize>) -> Checked<Vec<Float32ArraySlice<'_>>> {
