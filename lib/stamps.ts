@@ -244,7 +244,8 @@ async function readStamp(
   } catch {
     return { problem: `${path} is not JSON` };
   }
-  if (typeof content === 'object' && content !== null && 'format' in content && Number(content.format) > FORMAT) {
+  const format = typeof content === 'object' && content !== null && 'format' in content ? content.format : undefined;
+  if (typeof format === 'number' && format > FORMAT) {
     return { problem: `${path} was written by a newer version of this package` };
   }
   return isStamp(content) ? { stamp: pick(content) } : { problem: `${path} is no stamp of this package` };

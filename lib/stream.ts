@@ -26,18 +26,25 @@ export async function* embedStream(
   expect(isSize, `a whole number from 1 to ${String(MAX_BATCH_SIZE)}`, 'options.batchSize', batchSize);
   expect(isIterable(source), 'an iterable of strings', 'source', source);
   let next = 0;
+  // A loop that is left closes the generator that it is over, and that the source.
+  for await (const texts of batches(source, batchSize)) {
+    for (const vector of await embedBatch(texts, options)) yield { index: next++, vector };
+  }
+}
+
+/** The texts of a source, `size` at a time. */
+async function* batches(
+  source: AsyncIterable<string> | Iterable<string>,
+  size: number,
+): AsyncGenerator<string[], void, undefined> {
   let texts: string[] = [];
-  const flush = async function* (): AsyncGenerator<StreamedVector, void, undefined> {
-    const batch = texts;
-    texts = [];
-    for (const vector of await embedBatch(batch, options)) yield { index: next++, vector };
-  };
-  // The loop closes the source when the caller stops or a batch is refused.
   for await (const text of source) {
     texts.push(text);
-    if (texts.length === batchSize) yield* flush();
+    if (texts.length < size) continue;
+    yield texts;
+    texts = [];
   }
-  if (texts.length > 0) yield* flush();
+  if (texts.length > 0) yield texts;
 }
 
 function expect(isRight: boolean, expected: string, what: string, received: unknown): void {

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildEsAdapters } from './adapters.mjs';
 import { buildCli } from './cli.mjs';
 import { ROOT } from './packages.mjs';
 import { placeRuntime } from './runtime.mjs';
@@ -22,6 +23,7 @@ if (spawnSync('cargo', ['--version']).error) {
 
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
 runTool('typescript', 'tsc', ['--project', 'tsconfig.build.json']);
+buildEsAdapters();
 await buildCli();
 const profile = values.debug ? [] : ['--release'];
 runTool('@napi-rs/cli', 'napi', ['build', '--platform', '--no-js', '--dts', '.cache/addon.d.ts', ...profile]);

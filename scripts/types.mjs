@@ -4,6 +4,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { TWO_HALVES } from './adapters.mjs';
 import { CACHE, ROOT } from './packages.mjs';
 import { runTool } from './tools.mjs';
 
@@ -37,11 +38,15 @@ for (const [name, entry] of rollups) {
   runTool('@microsoft/api-extractor', 'api-extractor', ['run', '--local', '--config', configFile], { quiet: true });
 
   const made = HEADER + readFileSync(join(ROOT, rolledUp), 'utf8').replaceAll('\r\n', '\n');
-  const committed = join(ROOT, name);
-  if (!values.check) {
-    writeFileSync(committed, made);
-  } else if (readFileSync(committed, 'utf8').replaceAll('\r\n', '\n') !== made) {
-    console.error(`${name} is not what lib/ gives: run "npm run build:types" and commit it.`);
-    process.exit(1);
+  // What extends a class of a framework extends, for `import`, that of the framework's ES module.
+  const both = TWO_HALVES.some((adapter) => name === `types/${adapter}.d.ts`);
+  for (const file of both ? [name, name.replace('.d.ts', '.d.mts')] : [name]) {
+    const committed = join(ROOT, file);
+    if (!values.check) {
+      writeFileSync(committed, made);
+    } else if (readFileSync(committed, 'utf8').replaceAll('\r\n', '\n') !== made) {
+      console.error(`${file} is not what lib/ gives: run "npm run build:types" and commit it.`);
+      process.exit(1);
+    }
   }
 }

@@ -168,7 +168,8 @@ fn near_the_vocabulary() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    // A case takes microseconds.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(1000)))]
 
     #[test]
     fn tiny_tokenizer_any_text(text in any::<String>()) {
@@ -203,8 +204,6 @@ fn bare(model: &Value) -> tempfile::NamedTempFile {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
     /// Small alphabets and few scores: ties, repeated pieces, unknown runs that are pieces, positive scores.
     #[test]
     fn any_small_vocabulary(

@@ -21,7 +21,7 @@ export declare interface DetailedEmbeddings {
 }
 
 /** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
-declare interface DownloadProgressEvent {
+export declare interface DownloadProgressEvent {
     readonly type: 'download_progress';
     /** The file, relative to the model's folder. */
     readonly file: string;
@@ -34,7 +34,7 @@ declare interface DownloadProgressEvent {
 }
 
 /** The files of a hub model are not all in the cache: they are fetched now. */
-declare interface DownloadStartedEvent {
+export declare interface DownloadStartedEvent {
     readonly type: 'download_started';
     /** The model's id on the hub. */
     readonly model: string;
@@ -94,10 +94,10 @@ export declare type InputType = 'query' | 'document';
  * damaged is prepared again after `loading`; one that cannot be made is told by `warning`, and the model is loaded as it is. More kinds
  * may be added: ignore those you do not know.
  */
-declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | LoadingEvent | WarningEvent | ModelLoadedEvent;
+export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | LoadingEvent | WarningEvent | ModelLoadedEvent;
 
 /** The model, or the copy of it that was prepared, is opened. */
-declare interface LoadingEvent {
+export declare interface LoadingEvent {
     readonly type: 'loading';
     /** The model as {@link LoadOptions.model} named it. */
     readonly model: string;
@@ -186,7 +186,7 @@ export declare interface LoadOptions {
 }
 
 /** Every file of a hub model is in the cache, fetched now or before. */
-declare interface ModelCachedEvent {
+export declare interface ModelCachedEvent {
     readonly type: 'model_cached';
     /** The model's id on the hub. */
     readonly model: string;
@@ -235,7 +235,7 @@ export declare interface ModelInfo {
 }
 
 /** The model is ready. */
-declare interface ModelLoadedEvent {
+export declare interface ModelLoadedEvent {
     readonly type: 'model_loaded';
     /** The model as {@link LoadOptions.model} named it. */
     readonly model: string;
@@ -257,7 +257,7 @@ export declare type Pooling = 'mean' | 'cls' | 'max';
 export declare type Precision = 'fp32' | 'int8';
 
 /** A copy of the model that loads faster is made, once. */
-declare interface PreparingEvent {
+export declare interface PreparingEvent {
     readonly type: 'preparing';
     /** The model as {@link LoadOptions.model} named it. */
     readonly model: string;
@@ -320,7 +320,7 @@ export declare interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onPr
 }
 
 /** Something did not work that the load can do without. */
-declare interface WarningEvent {
+export declare interface WarningEvent {
     readonly type: 'warning';
     /** What, why, and what is done instead. */
     readonly message: string;

@@ -154,6 +154,7 @@ describe('a stamp', () => {
     ['null', 'null', /is no stamp/],
     ['zeros', '\0\0\0\0', /is not JSON/],
     ['a newer stamp', '{"format":2,"space":{}}', /newer version/],
+    ['a stamp of a format that is no number', '{"format":{"toString":1,"valueOf":1}}', /is no stamp/],
     [
       'a stamp of a kind that is not known',
       JSON.stringify({ format: 1, ...native, kind: 'cloud', dbVersion: null, writtenAt: '' }),

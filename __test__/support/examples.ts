@@ -71,9 +71,9 @@ export function runExample(
 }
 
 /** What the compiler says of sources, all at once, in an app: nothing if they fit the types. */
-export function compile(app: string, sources: readonly string[]): string {
+export function compile(app: string, sources: readonly string[], extension: 'cts' | 'mts' = 'mts'): string {
   const files = sources.map((source, i) => {
-    const name = `compiled-${String(i)}.mts`;
+    const name = `compiled-${String(i)}.${extension}`;
     writeFileSync(join(app, name), source);
     return name;
   });

@@ -1,3 +1,3 @@
-/** The same for `import`. */
+/** The same for `import`: LanceDB is CommonJS for both, and its registry takes a name once. */
 
 export * from './lancedb.js';

@@ -7,7 +7,17 @@ import type { LoadOptions } from '../types.js';
 import { Roles } from './roles.js';
 import type { RetrievalPrompts } from './types.js';
 
-export type { LoadOptions } from '../types.js';
+export type {
+  DownloadProgressEvent,
+  DownloadStartedEvent,
+  LoadEvent,
+  LoadingEvent,
+  LoadOptions,
+  ModelCachedEvent,
+  ModelLoadedEvent,
+  PreparingEvent,
+  WarningEvent,
+} from '../types.js';
 export type * from './types.js';
 
 /** The name in the registry, which a table's metadata keeps. */

@@ -53,7 +53,7 @@ pub fn texts(value: Unknown<'_>, single: bool) -> Checked<Vec<String>> {
                 format!("texts[{index}]")
             }
         };
-        let text = string(&item, &name)?;
+        let text = string(&item, name)?;
         texts.try_reserve(1).map_err(|cause| no_memory(&name(), cause))?;
         texts.push(text);
     }

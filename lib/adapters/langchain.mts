@@ -1,3 +1,0 @@
-/** The same for `import`. */
-
-export * from './langchain.js';
