@@ -1,5 +1,5 @@
-// Builds everything that the package needs: node scripts/build.mjs [--debug]
-// dist/ from lib/, the addon from src/, and the ONNX Runtime library beside it.
+// Builds everything that the package needs: node scripts/build.mjs [--debug] [--source-maps]
+// dist/ from lib/, the addon from src/, and the ONNX Runtime library beside it. Source maps are what coverage.mjs needs.
 
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -11,7 +11,10 @@ import { ROOT } from './packages.mjs';
 import { placeRuntime } from './runtime.mjs';
 import { runTool } from './tools.mjs';
 
-const { values } = parseArgs({ options: { debug: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: { debug: { type: 'boolean', default: false }, 'source-maps': { type: 'boolean', default: false } },
+});
+const sourceMaps = values['source-maps'];
 
 if (spawnSync('cargo', ['--version']).error) {
   console.error(
@@ -22,9 +25,9 @@ if (spawnSync('cargo', ['--version']).error) {
 }
 
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-runTool('typescript', 'tsc', ['--project', 'tsconfig.build.json']);
+runTool('typescript', 'tsc', ['--project', 'tsconfig.build.json', '--sourceMap', String(sourceMaps)]);
 buildEsAdapters();
-await buildCli();
+await buildCli({ sourceMaps });
 const profile = values.debug ? [] : ['--release'];
 runTool('@napi-rs/cli', 'napi', ['build', '--platform', '--no-js', '--dts', '.cache/addon.d.ts', ...profile]);
 await placeRuntime();

@@ -9,7 +9,8 @@ import { ROOT } from './packages.mjs';
 const DIST = join(ROOT, 'dist');
 const PLOT_LIBRARY = ['uPlot.iife.min.js', 'uPlot.min.css'];
 
-export async function buildCli() {
+/** @param {{ sourceMaps: boolean }} options */
+export async function buildCli({ sourceMaps }) {
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: ['lib/cli/main.ts'],
@@ -19,6 +20,7 @@ export async function buildCli() {
     target: 'node20',
     format: 'cjs',
     metafile: true,
+    sourcemap: sourceMaps,
     logLevel: 'warning',
   });
   for (const name of PLOT_LIBRARY) copyFileSync(join(ROOT, 'node_modules/uplot/dist', name), join(DIST, name));
