@@ -11,9 +11,9 @@ module.exports = {
     ...(process.platform === 'linux'
       ? []
       : ['privacy.test.ts', 'memory.test.ts', 'distributed'].map((name) => `<rootDir>/__test__/${name}`)),
-    // What `npm run coverage` counts is written outside the cache, and takes memory.
+    // What `npm run coverage` counts is written outside the cache, and takes memory and time.
     ...(process.env['NODE_V8_COVERAGE']
-      ? ['privacy.test.ts', 'memory.test.ts'].map((name) => `<rootDir>/__test__/${name}`)
+      ? ['privacy.test.ts', 'memory.test.ts', 'distributed'].map((name) => `<rootDir>/__test__/${name}`)
       : []),
   ],
   testEnvironment: 'node',
