@@ -20,9 +20,13 @@ export function instrumented() {
     ...tools,
     ...llvmTools(tools),
     CARGO_TARGET_DIR: join(ROOT, 'target', 'coverage'),
+    // Said, since the build of the addon says it: so tests and addon share what is built.
+    CARGO_BUILD_TARGET: /^host: (.+)/m.exec(output('rustc', ['-vV']))?.[1],
     // Unoptimised, the tests with real models take hours. What counts is put in before anything is optimised.
     CARGO_PROFILE_DEV_OPT_LEVEL: '2',
     CARGO_PROFILE_DEV_DEBUG: '0',
+    // The packaged LLVM reads no compressed names; and within loops, registers count.
+    RUSTFLAGS: '-Cllvm-args=-enable-name-compression=false -Cllvm-args=-do-counter-promotion=true',
   };
   cargoLlvmCov(['clean', '--workspace'], env);
   return { ...env, ...parseEnv(cargoLlvmCov(['show-env', '--no-cfg-coverage'], env)) };
@@ -70,18 +74,16 @@ function firstLineOfTests(file) {
  * @returns {NodeJS.ProcessEnv}
  */
 function llvmTools(env) {
-  const output = (/** @type {string} */ program, /** @type {string[]} */ ...args) =>
-    execFileSync(program, args, { encoding: 'utf8', env }).trim();
-  const ofRustup = join(output('rustc', '--print', 'target-libdir'), '..', 'bin');
+  const ofRustup = join(output('rustc', ['--print', 'target-libdir']), '..', 'bin');
   if (readdirSync(ofRustup).some((name) => name.startsWith('llvm-cov'))) return {};
-  const wanted = /^LLVM version: (\d+)/m.exec(output('rustc', '-vV'))?.[1];
+  const wanted = /^LLVM version: (\d+)/m.exec(output('rustc', ['-vV']))?.[1];
   if (process.platform !== 'linux' || process.arch !== 'x64' || wanted !== LLVM) {
     throw new Error(
       `The LLVM tools for LLVM ${String(wanted)} on ${process.platform} ${process.arch} are needed: ` +
         '"rustup component add llvm-tools" gets them',
     );
   }
-  const folder = join(output('python', '-c', 'import llvm; print(llvm.__path__[0])'), 'bin');
+  const folder = join(output('python', ['-c', 'import llvm; print(llvm.__path__[0])'], env), 'bin');
   return { LLVM_COV: join(folder, 'llvm-cov'), LLVM_PROFDATA: join(folder, 'llvm-profdata') };
 }
 
@@ -89,7 +91,14 @@ function llvmTools(env) {
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
  */
-function cargoLlvmCov(args, env) {
-  const options = { cwd: ROOT, encoding: /** @type {const} */ ('utf8'), env, maxBuffer: 1 << 28 };
-  return execFileSync('cargo', ['llvm-cov', ...args], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
+const cargoLlvmCov = (args, env) => output('cargo', ['llvm-cov', ...args], env);
+
+/**
+ * What a program says.
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function output(program, args, env = process.env) {
+  return execFileSync(program, args, { cwd: ROOT, encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'inherit'] }).trim();
 }

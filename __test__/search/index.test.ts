@@ -112,7 +112,11 @@ test('an index holds several folders, and a run changes the rows of its own alon
 test('passages fit the model, begin with the end of the one before, and leave nothing out', async () => {
   const [folder, database] = [at('long'), at('long.index')];
   const sentences = Array.from({ length: 200 }, (_, i) => `Sentence ${String(i)} of the\ntext.`);
-  const text = `${sentences.join(' ')}\n\n# Section\n\n${'x'.repeat(3000)} 😀😀\n`;
+  // Too long and without an end: words, and characters that are a token each and two units of UTF-16.
+  const numbers = Array.from({ length: 601 }, (_, i) => i);
+  const words = numbers.map((i) => `word${String(i)}`).join(' ');
+  const endless = `${words}\n\n${String.fromCodePoint(...numbers.map((i) => 0x20000 + i))}`;
+  const text = `${sentences.join(' ')}\n\n# Section\n\n${'x'.repeat(3000)} 😀😀\n\n# Endless\n\n${endless}\n`;
   writeFiles(folder, { 'long.md': text });
   const real = miniLM();
   indexFolder(folder, database, real);
@@ -133,6 +137,7 @@ test('passages fit the model, begin with the end of the one before, and leave no
     if (start > covered) expect(text.slice(covered, start).trim()).toBe('');
     if (start < covered) overlaps += 1;
     if (row.text.startsWith('Sentence')) expect(row.text).toMatch(/text\.$/);
+    if (row.text.startsWith('word')) expect(words.split(' ')).toContain(row.text.split(' ').at(-1));
     covered = Math.max(covered, start + row.text.length);
   }
   expect(text.slice(covered).trim()).toBe('');
