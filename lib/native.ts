@@ -97,6 +97,11 @@ export interface PreparedModel {
   readonly bytes: number;
 }
 
+/** Held until it is released, or the process ends in whatever way. */
+export interface FileLock {
+  release(): void;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   readonly NativeEmbedder: {
@@ -111,6 +116,8 @@ export interface NativeAddon {
   cachedModels(cacheDir?: string): CachedModel[];
   removeModel(model: string, cacheDir?: string): number;
   systemReport(cacheDir?: string): SystemReport;
+  /** The lock on a file, which is made if it is not there; nothing if another has it. */
+  lockFile(path: string): FileLock | null;
   dot(a: unknown, b: unknown): number;
   cosineSimilarity(a: unknown, b: unknown): number;
   topK(query: unknown, vectors: unknown, k: unknown): VectorMatch[];

@@ -17,7 +17,7 @@ pub mod files;
 mod http;
 mod hub;
 pub mod inventory;
-pub(super) mod lock;
+pub mod lock;
 pub mod manifest;
 pub mod settings;
 

@@ -14,6 +14,8 @@ mod errors;
 mod events;
 mod job;
 #[cfg_attr(test, allow(dead_code))]
+mod lock;
+#[cfg_attr(test, allow(dead_code))]
 mod report;
 #[cfg_attr(test, allow(dead_code))]
 mod store;

@@ -25,6 +25,20 @@ impl Lock {
     /// # Errors
     /// [`ErrorKind::Aborted`], or [`ErrorKind::Download`] when the lock's file cannot be made.
     pub fn acquire(path: &Path, cancel: &Cancel, mut waiting: impl FnMut()) -> Result<Self> {
+        loop {
+            if let Some(lock) = Self::try_acquire(path)? {
+                return Ok(lock);
+            }
+            waiting();
+            cancel.sleep(POLL)?;
+        }
+    }
+
+    /// The lock, unless another has it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Download`] when the lock's file cannot be made.
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
         let failed = || unwritable(path);
         create_parent(path).context(ErrorKind::Download, failed)?;
         loop {
@@ -36,15 +50,12 @@ impl Lock {
                 .open(path)
                 .context(ErrorKind::Download, failed)?;
             match file.try_lock() {
+                Ok(()) if is_still_at(&file, path) => return Ok(Some(Self { _file: Some(file) })),
                 // Python's lock may delete its file; then this one is nobody else's, and the next try makes a new one.
-                Ok(()) if is_still_at(&file, path) => return Ok(Self { _file: Some(file) }),
-                Ok(()) => cancel.check()?,
-                Err(TryLockError::WouldBlock) => {
-                    waiting();
-                    cancel.sleep(POLL)?;
-                }
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Unsupported => {
-                    return Ok(Self { _file: None });
+                    return Ok(Some(Self { _file: None }));
                 }
                 Err(TryLockError::Error(cause)) => return Err(cause).context(ErrorKind::Download, failed),
             }
