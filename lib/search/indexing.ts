@@ -126,7 +126,7 @@ class Writer {
 
   async take({ path, hash, text, bytes }: TextFile): Promise<void> {
     this.#cutter ??= await Cutter.for(this.#embedder, this.#roles.promptOf('document'));
-    const passages = await this.#cutter.cut(text);
+    const passages = await this.#cutter.cut(text, this.#signal);
     this.#waiting.push({ bytes, rows: passages.map((passage, part) => ({ path, hash, part, ...passage })) });
     const waiting = this.#waiting.reduce((sum, { rows }) => sum + rows.length, 0);
     if (waiting >= PASSAGES_TOGETHER) await this.flush();
