@@ -52,7 +52,7 @@ export async function indexFolder(
   watch: Watch,
 ): Promise<Indexed> {
   const found = await walk(folder, database, signal);
-  const known = await store.hashes();
+  const known = await store.files();
   const { skipped } = found;
   const stale: { path: string; bytes: number }[] = [];
   const texts = new Set<string>();
@@ -65,14 +65,17 @@ export async function indexFolder(
     }
     texts.add(path);
     // The text itself is read again when its turn comes: all of them may be more than the memory holds.
-    if (known.get(path) !== file.hash) stale.push({ path, bytes: file.bytes });
+    const kept = known.get(path);
+    if (kept?.hash !== file.hash || kept.doubled) stale.push({ path, bytes: file.bytes });
   }
 
   const unknown = skipped.filter((it) => it.unknown).map(({ path }) => path);
   const gone = [...known.keys()].filter(
     (path) => isIn(folder, path) && !texts.has(path) && !unknown.some((it) => it === path || isIn(it, path)),
   );
-  await store.remove(gone);
+  // What is there twice would be replaced twice.
+  const doubled = stale.filter(({ path }) => known.get(path)?.doubled).map(({ path }) => path);
+  await store.remove([...gone, ...doubled]);
 
   const writer = new Writer(embedder, store, signal, watch);
   watch.start(stale.reduce((sum, { bytes }) => sum + bytes, 0));
