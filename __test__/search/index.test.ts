@@ -1,23 +1,13 @@
 // `index` keeps an index and a folder alike, whatever is in the folder and wherever it is interrupted.
 
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join, relative } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { Embedder } from 'sentence-embedder';
 import { modelFolder, temporaryFolder } from '../support/fixtures';
 import { miniLM } from '../support/models';
 import { ROOT, runNode } from '../support/processes';
-import { indexFolder, rowsOf, search, startIndexing, writeFiles } from './support';
+import { indexFolder, rowsOf, search, startIndexing, until, versionsOf, writeFiles } from './support';
 
 const model = modelFolder('bert');
 const parent = temporaryFolder();
@@ -145,6 +135,32 @@ test('passages fit the model, begin with the end of the one before, and leave no
   expect(rows.some((row) => row.text.startsWith('# Section'))).toBe(true);
 });
 
+test('of many files that are left out the first are named, and with --verbose every one', () => {
+  const [folder, database] = [at('empties'), at('empties.index')];
+  writeFiles(folder, Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${String(i)}.md`, ''])));
+  const named = (stderr: string): number => stderr.split('\n').filter((line) => line.endsWith('.md: empty')).length;
+  const short = indexFolder(folder, database, model).stderr;
+  expect(named(short)).toBe(50);
+  expect(short).toContain('Left out 10 more files: --verbose names every one\n');
+  const whole = indexFolder(folder, database, model, '--verbose').stderr;
+  expect(named(whole)).toBe(60);
+  expect(whole).not.toContain('more files');
+});
+
+test('an index without passages is told', () => {
+  const [folder, database] = [at('nothing'), at('nothing.index')];
+  writeFiles(folder, { 'a.md': '' });
+  indexFolder(folder, database, model);
+  expect(search('A?', database, model)).toMatchObject({
+    status: 0,
+    stdout: '',
+    stderr: `The index in ${database} is empty\n`,
+  });
+  const { stdout, stderr } = search('A?', database, model, '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ results: [] });
+  expect(stderr).toBe('');
+});
+
 // Windows cannot send the signal to another process.
 (process.platform === 'win32' ? test.skip : test)('Ctrl-C leaves whole files, and the next run goes on', async () => {
   const folder = at('many');
@@ -155,11 +171,10 @@ test('passages fit the model, begin with the end of the one before, and leave no
   writeFiles(folder, Object.fromEntries(files));
   expect(indexFolder(folder, at('whole.index'), model)).toMatchObject({ status: 0 });
 
-  const [database, versions] = [at('cut.index'), at('cut.index', 'passages.lance', '_versions')];
+  const database = at('cut.index');
   const child = startIndexing(folder, database, model);
   const ended = once(child, 'exit');
-  // The first version is the empty table, the second has the first files.
-  while (child.exitCode === null && !(existsSync(versions) && readdirSync(versions).length > 2)) await setTimeout(1);
+  await until(child, () => versionsOf(database) > 2);
   child.kill('SIGINT');
   expect(await ended).toEqual([130, null]);
 
@@ -172,6 +187,21 @@ test('passages fit the model, begin with the end of the one before, and leave no
   const { stdout } = indexFolder(folder, database, model);
   expect(stdout).toContain(`${String(1500 - parts.size)} added, 0 changed, 0 removed, ${String(parts.size)} unchanged`);
   expect(await rowsOf(database)).toEqual(await rowsOf(at('whole.index')));
+});
+
+// Nor this one.
+(process.platform === 'win32' ? test.skip : test)('SIGTERM leaves a terminal with its cursor', async () => {
+  // As on a terminal: the bar asks for no more than this.
+  const terminal = '--import=data:text/javascript,process.stderr.isTTY=true';
+  const child = startIndexing(at('many'), at('terminal.index'), model, terminal);
+  const ended = once(child, 'close');
+  let drawn = '';
+  child.stderr.on('data', (data) => (drawn += String(data)));
+  await until(child, () => drawn.includes('\u001b[?25l'));
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([null, 'SIGTERM']);
+  expect(drawn.lastIndexOf('\u001b[?25h')).toBeGreaterThan(drawn.lastIndexOf('\u001b[?25l'));
+  expect(drawn.lastIndexOf('\u001b[?7h')).toBeGreaterThan(drawn.lastIndexOf('\u001b[?7l'));
 });
 
 test('later commands need not name the model, wherever they are given', () => {

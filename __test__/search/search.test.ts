@@ -87,6 +87,18 @@ test('for people: path, line and score, and no colour where there is no terminal
   expect(status).toBe(0);
 });
 
+test('what is highlighted is a sentence, without the white space around it', () => {
+  const [odd, index] = [join(parent, 'odd'), join(parent, 'odd.index')];
+  writeFiles(odd, { 'a.md': 'The tide of 1804 was seen.\n\n\n\n   Yeast makes the dough rise.  \n\nNo more.\n' });
+  indexFolder(odd, index, model);
+  // To the first, white space is nearer than any of the sentences.
+  const highlighted = ['hello', 'why does bread get bigger?'].map((question) => {
+    const { results } = JSON.parse(search(question, index, model, '--json').stdout) as Answer;
+    return results.map(({ text, highlight: { start, end } }) => text.slice(start, end));
+  });
+  expect(highlighted).toEqual([[expect.stringMatching(/^\S.*\.$/)], ['Yeast makes the dough rise.']]);
+});
+
 // A pipe of Windows does not tell the writer in the same way.
 (process.platform === 'win32' ? test.skip : test)('a reader that has read enough is no failure', () => {
   const script =

@@ -11,7 +11,7 @@ export interface Input {
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
   /** What is no option. */
   readonly operands: readonly string[];
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C and by SIGTERM. */
   readonly signal: AbortSignal;
 }
 

@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
+import { alone } from '../search/alone.js';
 import { indexFolder, type Indexed, type Watch } from '../search/indexing.js';
 import { lanceDb } from '../search/lance.js';
 import { keepNamedModel, withNamedModel } from '../search/named-model.js';
@@ -12,16 +13,17 @@ import { say, text, UsageError, type Command } from './command.js';
 import { count } from './format.js';
 import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
 
-/** Most of the files that were left out that are named one by one. */
+/** Most of the files that were left out that are named one by one, unless all are asked for. */
 const NAMED = 50;
 
 export const index: Command = {
   name: 'index',
-  usage: 'FOLDER --db PATH [--model MODEL] ...',
+  usage: 'FOLDER --db PATH [--verbose] [--model MODEL] ...',
   summary: 'makes the texts in a folder searchable by meaning, and brings that up to date',
   details: [
     'FOLDER               looked through with all folders in it',
     '--db PATH            where the index is kept: a folder, made if it is not there; it can hold several folders',
+    `--verbose            names every file that is left out; default: the first ${String(NAMED)}`,
     ...modelDetails('that of the index, else the default model'),
   ],
   notes: [
@@ -34,10 +36,12 @@ export const index: Command = {
     'Run it again to bring the index up to date: only files whose content has changed are embedded, and what is gone is',
     'taken out. Ctrl-C keeps what is done, and the next run goes on from there.',
     '',
+    'While a run is at work on an index, another is refused with exit status 2. One that was killed does not block the next.',
+    '',
     'It takes the package @lancedb/lancedb: npm install @lancedb/lancedb',
   ],
   examples: ['./notes --db ./notes.index'],
-  options: { db: { type: 'string' }, ...MODEL_OPTIONS },
+  options: { db: { type: 'string' }, verbose: { type: 'boolean' }, ...MODEL_OPTIONS },
   operands: 1,
   async run(input) {
     const [given] = input.operands;
@@ -50,18 +54,21 @@ export const index: Command = {
 
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
-    const options = await withNamedModel(database, loadOptions(input));
-    await withShownModel(options, async (embedder) => {
-      const store = await Store.create(lance, database, embedder);
-      await keepNamedModel(database, options);
-      const started = performance.now();
-      const bar = progressBar();
-      const run = indexFolder(folder, database, embedder, store, input.signal, bar);
-      const indexed = await run.finally(() => {
-        bar.end();
+    await alone(database, input.signal, async (signal) => {
+      const options = { ...(await withNamedModel(database, loadOptions(input))), signal };
+      await withShownModel(options, async (embedder) => {
+        const store = await Store.create(lance, database, embedder);
+        await keepNamedModel(database, options);
+        const started = performance.now();
+        const bar = progressBar();
+        const run = indexFolder(folder, database, embedder, store, signal, bar);
+        const indexed = await run.finally(() => {
+          bar.end();
+        });
+        const most = input.options['verbose'] === true ? Infinity : NAMED;
+        for (const line of leftOut(indexed, most)) process.stderr.write(`${line}\n`);
+        for (const line of done(indexed, (performance.now() - started) / 1000)) say(line);
       });
-      for (const line of leftOut(indexed)) process.stderr.write(`${line}\n`);
-      for (const line of done(indexed, (performance.now() - started) / 1000)) say(line);
     });
   },
 };
@@ -89,9 +96,11 @@ function progressBar(): Watch & { end: () => void } {
   };
 }
 
-function leftOut({ skipped, others }: Indexed): string[] {
-  const lines = skipped.slice(0, NAMED).map(({ path, reason }) => `Left out ${path}: ${reason}`);
-  if (skipped.length > NAMED) lines.push(`Left out ${count(skipped.length - NAMED, 'more file')} of this sort`);
+function leftOut({ skipped, others }: Indexed, most: number): string[] {
+  const lines = skipped.slice(0, most).map(({ path, reason }) => `Left out ${path}: ${reason}`);
+  if (skipped.length > most) {
+    lines.push(`Left out ${count(skipped.length - most, 'more file')}: --verbose names every one`);
+  }
   const kinds = Array.from(others).sort(([, a], [, b]) => b - a);
   if (kinds.length > 0) {
     const sum = kinds.reduce((total, [, files]) => total + files, 0);

@@ -39,14 +39,17 @@ async function main(words: readonly string[]): Promise<void> {
     return;
   }
   const interrupted = new AbortController();
-  const interrupt = (): void => {
-    interrupted.abort();
+  const interrupt = (by: NodeJS.Signals): void => {
+    interrupted.abort(by);
   };
+  // Both leave time to put the terminal back as it was.
   process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
   try {
     await command.run({ options, operands, signal: interrupted.signal });
   } finally {
     process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
   }
 }
 
@@ -95,6 +98,8 @@ main(process.argv.slice(2)).catch((error: unknown) => {
   if (code === 'ERR_EMBED_ABORTED') {
     process.stderr.write('Interrupted. What was done is kept: the same command goes on from there.\n');
     process.exitCode = 130;
+    // Whoever sent it, such as a supervisor, sees it obeyed.
+    if (error instanceof Error && error.cause === 'SIGTERM') process.kill(process.pid, 'SIGTERM');
     return;
   }
   process.stderr.write(`${code === undefined ? '' : `${code}: `}${told(error)}\n`);

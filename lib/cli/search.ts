@@ -60,6 +60,7 @@ export const search: Command = {
         say(JSON.stringify({ question, model: embedder.info.model, results }, null, 2));
       } else {
         for (const line of results.flatMap(shown)) say(line);
+        if (results.length === 0) process.stderr.write(`The index in ${database} is empty\n`);
       }
     });
   },

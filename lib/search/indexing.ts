@@ -52,7 +52,7 @@ export async function indexFolder(
   watch: Watch,
 ): Promise<Indexed> {
   const found = await walk(folder, database, signal);
-  const known = await store.hashes();
+  const known = await store.files();
   const { skipped } = found;
   const stale: { path: string; bytes: number }[] = [];
   const texts = new Set<string>();
@@ -65,14 +65,17 @@ export async function indexFolder(
     }
     texts.add(path);
     // The text itself is read again when its turn comes: all of them may be more than the memory holds.
-    if (known.get(path) !== file.hash) stale.push({ path, bytes: file.bytes });
+    const kept = known.get(path);
+    if (kept?.hash !== file.hash || kept.doubled) stale.push({ path, bytes: file.bytes });
   }
 
   const unknown = skipped.filter((it) => it.unknown).map(({ path }) => path);
   const gone = [...known.keys()].filter(
     (path) => isIn(folder, path) && !texts.has(path) && !unknown.some((it) => it === path || isIn(it, path)),
   );
-  await store.remove(gone);
+  // What is there twice would be replaced twice.
+  const doubled = stale.filter(({ path }) => known.get(path)?.doubled).map(({ path }) => path);
+  await store.remove([...gone, ...doubled]);
 
   const writer = new Writer(embedder, store, signal, watch);
   watch.start(stale.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -126,7 +129,7 @@ class Writer {
 
   async take({ path, hash, text, bytes }: TextFile): Promise<void> {
     this.#cutter ??= await Cutter.for(this.#embedder, this.#roles.promptOf('document'));
-    const passages = await this.#cutter.cut(text);
+    const passages = await this.#cutter.cut(text, this.#signal);
     this.#waiting.push({ bytes, rows: passages.map((passage, part) => ({ path, hash, part, ...passage })) });
     const waiting = this.#waiting.reduce((sum, { rows }) => sum + rows.length, 0);
     if (waiting >= PASSAGES_TOGETHER) await this.flush();

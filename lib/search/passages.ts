@@ -1,6 +1,7 @@
 /** Cuts a text into passages that the model can read whole, at the borders of sentences, each with the end of the one before. */
 
 import type { Embedder } from '../embedder.js';
+import { throwIfAborted } from '../errors.js';
 
 /** A part of a text: `text.slice(start, end)`. */
 export interface Span {
@@ -17,6 +18,12 @@ export interface Passage {
 
 /** Longer passages say too many things for one vector, even if the model could read them. */
 const MOST_TOKENS = 256;
+
+/**
+ * Characters of a passage at most, as one token may stand for any number of them. Also how much is looked through at once:
+ * sentences of a long text are found in a time that grows with its square, and meanwhile nothing else happens.
+ */
+const MOST_CHARACTERS = 10_000;
 
 /** The share of a passage that the next one may begin with. */
 const OVERLAP = 1 / 5;
@@ -47,8 +54,18 @@ export class Cutter {
   }
 
   /** The passages of a text, in their order. Nothing but white space is left out. */
-  async cut(text: string): Promise<Passage[]> {
-    const pieces = await this.#measured(text, sentencesOf(text));
+  async cut(text: string, signal: AbortSignal): Promise<Passage[]> {
+    const pieces: Piece[] = [];
+    let sentences: Span[] = [];
+    for (const sentence of sentencesOf(text)) {
+      sentences.push(sentence);
+      if (sentence.end - (sentences[0]?.start ?? 0) < MOST_CHARACTERS) continue;
+      // While tokens are counted, signals of the system are seen.
+      pieces.push(...(await this.#measured(text, sentences)));
+      throwIfAborted(signal);
+      sentences = [];
+    }
+    pieces.push(...(await this.#measured(text, sentences)));
     const passages: Passage[] = [];
     let [line, counted] = [1, 0];
     for (const span of packed(text, pieces, this.#budget)) {
@@ -82,48 +99,66 @@ interface Piece extends Span {
 
 const SENTENCES = new Intl.Segmenter(undefined, { granularity: 'sentence' });
 
-/** The sentences of a text: together they are the whole text. */
-export function sentencesOf(text: string): Span[] {
-  return paragraphsOf(text).flatMap(({ start, end }) => {
-    // To the segmenter the end of a line ends a sentence: but lines were wrapped to be read, and sentences go on.
-    const paragraph = text.slice(start, end).replace(/[\r\n]/g, ' ');
-    return Array.from(SENTENCES.segment(paragraph), ({ index, segment }) => {
-      return { start: start + index, end: start + index + segment.length };
-    });
+/** The sentences of a text: together they are the whole text. One that is too long for a passage comes in parts. */
+export function* sentencesOf(text: string): Generator<Span> {
+  for (const { start, end } of paragraphsOf(text)) {
+    let from = start;
+    while (from < end) {
+      const whole = end - from <= MOST_CHARACTERS;
+      const to = whole ? end : placeToCut(text, from, from + MOST_CHARACTERS);
+      const sentences = segmented(text, { start: from, end: to });
+      // The last one may go on behind what was looked at: the next look begins with it.
+      if (!whole && sentences.length > 1) sentences.pop();
+      yield* sentences;
+      from = sentences.at(-1)?.end ?? to;
+    }
+  }
+}
+
+function segmented(text: string, { start, end }: Span): Span[] {
+  // To the segmenter the end of a line ends a sentence: but lines were wrapped to be read, and sentences go on.
+  const part = text.slice(start, end).replace(/[\r\n]/g, ' ');
+  return Array.from(SENTENCES.segment(part), ({ index, segment }) => {
+    return { start: start + index, end: start + index + segment.length };
   });
 }
 
 /** What is between blank lines; a heading is a paragraph of its own. */
-function paragraphsOf(text: string): Span[] {
-  const spans: Span[] = [];
+function* paragraphsOf(text: string): Generator<Span> {
   let start = 0;
-  const endAt = (end: number): void => {
-    if (end > start) spans.push({ start, end });
-    start = end;
-  };
   for (const { index, 0: line } of text.matchAll(/[^\n]*\n|[^\n]+$/g)) {
+    const end = index + line.length;
     const heading = isHeading(text, index);
-    if (heading) endAt(index);
-    if (heading || line.trim() === '') endAt(index + line.length);
+    if (heading && index > start) {
+      yield { start, end: index };
+      start = index;
+    }
+    if (heading || line.trim() === '' || end === text.length) {
+      yield { start, end };
+      start = end;
+    }
   }
-  endAt(text.length);
-  return spans;
 }
 
 function isHeading(text: string, at: number): boolean {
   return text[at] === '#' && /^#{1,6} /.test(text.slice(at, at + 7));
 }
 
-/** Two parts of a span: between two words if there are any, and never within a character. */
+/** Two parts of a span. */
 function halved(text: string, { start, end }: Span): Span[] {
-  const middle = Math.floor((start + end) / 2);
-  let at = middle;
-  while (at > start && !/\s/.test(text[at] ?? '')) at -= 1;
-  if (at === start) at = /[\uDC00-\uDFFF]/.test(text[middle] ?? '') ? middle + 1 : middle;
+  const at = placeToCut(text, start, Math.floor((start + end) / 2));
   return [
     { start, end: at },
     { start: at, end },
   ];
+}
+
+/** The last place after `start` and up to `end` that is between two words, else `end`; it is never within a character. */
+function placeToCut(text: string, start: number, end: number): number {
+  let at = end;
+  while (at > start && !/\s/.test(text[at] ?? '')) at -= 1;
+  if (at > start) return at;
+  return /[\uDC00-\uDFFF]/.test(text[end] ?? '') ? end + 1 : end;
 }
 
 /** Puts pieces together while they fit. A section begins a passage, and no passage begins with the end of another section. */
@@ -136,13 +171,14 @@ function packed(text: string, pieces: readonly Piece[], budget: number): Span[] 
     const heading = isHeading(text, piece.start);
     const section = heading && !inHeadings;
     inHeadings = heading;
-    if (at > first && (section || tokens + piece.tokens > budget)) {
+    const tooLong = tokens + piece.tokens > budget || isTooLong(pieces[first] ?? piece, piece);
+    if (at > first && (section || tooLong)) {
       spans.push(joined(pieces.slice(first, at)));
       const earliest = section ? at : first + 1;
       const room = Math.min(budget * OVERLAP, budget - piece.tokens);
       [first, tokens] = [at, 0];
       for (let before = pieces[first - 1]; first > earliest && before; before = pieces[first - 1]) {
-        if (tokens + before.tokens > room) break;
+        if (tokens + before.tokens > room || isTooLong(before, piece)) break;
         tokens += before.tokens;
         first -= 1;
       }
@@ -153,13 +189,16 @@ function packed(text: string, pieces: readonly Piece[], budget: number): Span[] 
   return spans;
 }
 
+/** Whether there are too many characters from one to the other, both included. */
+const isTooLong = (first: Span, last: Span): boolean => last.end - first.start > MOST_CHARACTERS;
+
 /** From the start of the first to the end of the last. */
 function joined(spans: readonly Span[]): Span {
   return { start: spans[0]?.start ?? 0, end: spans.at(-1)?.end ?? 0 };
 }
 
 /** A span without the white space around it. */
-function trimmed(text: string, { start, end }: Span): Span {
+export function trimmed(text: string, { start, end }: Span): Span {
   const part = text.slice(start, end);
   const from = start + part.length - part.trimStart().length;
   return { start: from, end: Math.max(from, start + part.trimEnd().length) };

@@ -3,7 +3,7 @@
 import { Roles } from '../adapters/roles.js';
 import type { Embedder } from '../embedder.js';
 import { topK } from '../vectors.js';
-import { sentencesOf, type Span } from './passages.js';
+import { sentencesOf, trimmed, type Span } from './passages.js';
 import type { FoundRow, Store } from './store.js';
 
 /** A passage that was found. */
@@ -23,7 +23,10 @@ export async function ask(
   const roles = new Roles(embedder);
   const [query = new Float32Array()] = (await roles.embed('query', [question], { signal })).vectors;
   const found = await store.nearest(query, limit);
-  const sentences = found.map(({ text }) => sentencesOf(text));
+  const sentences = found.map(({ text }) => {
+    const spans = Array.from(sentencesOf(text), (span) => trimmed(text, span));
+    return spans.filter(({ start, end }) => start < end);
+  });
   const texts = found.flatMap(({ text }, at) => (sentences[at] ?? []).map(({ start, end }) => text.slice(start, end)));
   const { vectors } = await roles.embed('document', texts, { signal, priority: 'interactive' });
   let next = 0;
@@ -31,7 +34,6 @@ export async function ask(
     const spans = sentences[at] ?? [];
     const best = topK(query, vectors.slice(next, next + spans.length), 1)[0]?.index ?? 0;
     next += spans.length;
-    const { start, end } = spans[best] ?? { start: 0, end: row.text.length };
-    return { ...row, highlight: { start, end: start + row.text.slice(start, end).trimEnd().length } };
+    return { ...row, highlight: spans[best] ?? { start: 0, end: row.text.length } };
   });
 }

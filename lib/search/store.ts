@@ -25,6 +25,13 @@ export interface Row {
   readonly text: string;
 }
 
+/** What is kept of a file. */
+export interface Kept {
+  readonly hash: string;
+  /** Whether passages are there twice: two runs at once could do that before there was {@link alone}. */
+  readonly doubled: boolean;
+}
+
 /** A passage that was found, and the cosine of its vector and the question's. */
 export type FoundRow = Pick<Row, 'path' | 'line' | 'text'> & { readonly score: number };
 
@@ -69,16 +76,18 @@ export class Store {
     return new Store(await database.openTable(TABLE));
   }
 
-  /** The hash of every file that is in the index, by its path. */
-  async hashes(): Promise<Map<string, string>> {
-    const hashes = new Map<string, string>();
-    for await (const batch of this.#table.query().select(['path', 'hash'])) {
+  /** Every file that is in the index, by its path. */
+  async files(): Promise<Map<string, Kept>> {
+    const files = new Map<string, Kept & { rows: number; parts: number }>();
+    for await (const batch of this.#table.query().select(['path', 'hash', 'part'])) {
       for (const row of batch) {
-        const { path, hash } = row as unknown as Row;
-        hashes.set(path, hash);
+        const { path, hash, part } = row as unknown as Row;
+        const { rows, parts } = files.get(path) ?? { rows: 0, parts: 0 };
+        const next = { rows: rows + 1, parts: Math.max(parts, part + 1) };
+        files.set(path, { hash, doubled: next.rows > next.parts, ...next });
       }
     }
-    return hashes;
+    return files;
   }
 
   /** Puts files in the place of what was there of them: all of it at once or, if that fails, nothing. */
