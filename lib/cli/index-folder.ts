@@ -54,14 +54,14 @@ export const index: Command = {
 
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
-    await alone(database, input.signal, async (signal) => {
-      const options = { ...(await withNamedModel(database, loadOptions(input))), signal };
+    await alone(database, async () => {
+      const options = { ...(await withNamedModel(database, loadOptions(input))), signal: input.signal };
       await withShownModel(options, async (embedder) => {
         const store = await Store.create(lance, database, embedder);
         await keepNamedModel(database, options);
         const started = performance.now();
         const bar = progressBar();
-        const run = indexFolder(folder, database, embedder, store, signal, bar);
+        const run = indexFolder(folder, database, embedder, store, input.signal, bar);
         const indexed = await run.finally(() => {
           bar.end();
         });
