@@ -187,7 +187,7 @@ export declare interface RetrievalPrompts {
  * const { embedding } = await embed({ model: sentenceEmbedder(embedder), value: 'a cat' });
  * ```
  */
-export declare function sentenceEmbedder<Version extends SpecificationVersion = 'v4'>(embedder: EmbedderLike, options?: EmbeddingModelOptions<Version>): SentenceEmbeddingModel<Version>;
+export declare function sentenceEmbedder<Version extends SpecificationVersion = 'v4'>(embedder: EmbedderLike, options?: EmbeddingModelOptions<Version>): SentenceEmbeddingModel<NoInfer<Version>>;
 
 /**
  * The model that `embed` and `embedMany` take: `EmbeddingModelV4` of `@ai-sdk/provider`, or `EmbeddingModelV3`. It is written out

@@ -117,11 +117,12 @@ describe('types', () => {
     const specification = `
       import type { EmbeddingModelV3, EmbeddingModelV4 } from '@ai-sdk/provider';
       import type { EmbeddingModel } from 'ai-6';
-      import type { SentenceEmbeddingModel } from 'sentence-embedder/ai-sdk';
+      import type { Embedder } from 'sentence-embedder';
+      import { sentenceEmbedder, type SentenceEmbeddingModel } from 'sentence-embedder/ai-sdk';
       export const current = (model: SentenceEmbeddingModel): EmbeddingModelV4 => model;
       export const before = (model: SentenceEmbeddingModel<'v3'>): EmbeddingModelV3 => model;
       // @ts-expect-error AI SDK 6 knows v3 alone
-      export const tooNew = (model: SentenceEmbeddingModel): EmbeddingModel => model;`;
+      export const tooNew = (embedder: Embedder): EmbeddingModel => sentenceEmbedder(embedder);`;
     const sources = [use('ai', "inputType: 'query'"), use('ai-6', "specificationVersion: 'v3'"), specification];
     expect(compile(app, sources)).toBe('');
   });

@@ -2,7 +2,7 @@
 
 import { problemsIn, word } from '../checks.js';
 import { truncateDimensions } from '../vectors.js';
-import { checkOptions, numbers, refuseAny, Roles, withSignal } from './roles.js';
+import { checkOptions, numbers, refuse, Roles, withSignal } from './roles.js';
 import type { AdapterOptions, EmbedderLike, InputType } from './types.js';
 
 export type * from './types.js';
@@ -82,20 +82,21 @@ export interface EmbedAnswer {
 export function sentenceEmbedder<Version extends SpecificationVersion = 'v4'>(
   embedder: EmbedderLike,
   options: EmbeddingModelOptions<Version> = {},
-): SentenceEmbeddingModel<Version> {
+): SentenceEmbeddingModel<NoInfer<Version>> {
+  // NoInfer, as AI SDK 6 asks for a model of v3 and would have the compiler believe that this is one.
   checkOptions(options, OPTIONS);
   const roles = new Roles(embedder, options.prompts);
   const { info } = embedder;
   const inputTypeOf = ({ values, providerOptions }: EmbedCall): InputType => {
     const ofCall = providerOptions?.[PROVIDER] ?? {};
-    refuseAny(problemsIn(ofCall, { inputType: inputTypes }, `providerOptions['${PROVIDER}']`));
+    refuse(problemsIn(ofCall, { inputType: inputTypes }, `providerOptions['${PROVIDER}']`)[0]);
     const inputType = (ofCall['inputType'] as InputType | undefined) ?? options.inputType;
     if (inputType === undefined && roles.differ) {
-      refuseAny([
+      refuse(
         `Expected 'query' or 'document' for inputType, as ${info.model} has a prompt for each, but received nothing: give a call ` +
           `providerOptions: { '${PROVIDER}': { inputType: 'query' } }, or make a model for each, as sentenceEmbedder(embedder, ` +
           "{ inputType: 'query' })",
-      ]);
+      );
     }
     return inputType ?? (values.length === 1 ? 'query' : 'document');
   };

@@ -13,10 +13,7 @@ const NAMES: Readonly<Record<InputType, readonly (keyof RetrievalPrompts)[]>> = 
   document: ['document', 'passage', 'corpus'],
 };
 
-const PROMPTS = { query: text, document: text, passage: text, corpus: text } satisfies Record<
-  keyof RetrievalPrompts,
-  unknown
->;
+const PROMPTS = { query: text, document: text, passage: text, corpus: text };
 
 /** Embeds texts in a role: a query in the interactive lane, documents in the bulk lane. */
 export class Roles {
@@ -65,16 +62,16 @@ export class Roles {
 
 /** Throws `ERR_EMBED_INVALID_ARGUMENT` unless options are those of every adapter, or `more`. */
 export function checkOptions(options: AdapterOptions, more: Checks = {}): void {
-  refuseAny(problemsIn(options, { prompts: PROMPTS, ...more }, 'options'));
+  refuse(problemsIn(options, { prompts: PROMPTS, ...more }, 'options')[0]);
   const { prompts = {} } = options;
   const names = NAMES.document.filter((name) => prompts[name] !== undefined);
   if (names.length < 2) return;
   const [all, given] = [NAMES.document.join(', '), names.join(' and ')];
-  refuseAny([`Expected only one of ${all} in options.prompts, which mean the same, but received ${given}`]);
+  refuse(`Expected only one of ${all} in options.prompts, which mean the same, but received ${given}`);
 }
 
-/** Throws the first of these problems. */
-export function refuseAny([problem]: readonly string[]): void {
+/** Throws `ERR_EMBED_INVALID_ARGUMENT` if there is a problem. */
+export function refuse(problem: string | undefined): void {
   if (problem !== undefined) throw embedError('ERR_EMBED_INVALID_ARGUMENT', problem);
 }
 
