@@ -112,6 +112,8 @@ export declare function embedBatch(texts: readonly string[], options?: EmbedOpti
  *
  * @example
  * ```ts
+ * import { Embedder } from 'sentence-embedder';
+ *
  * const embedder = await Embedder.load({ model: './models/all-MiniLM-L6-v2' });
  * const [cat, dog] = await embedder.embedBatch(['a cat', 'a dog']);
  * await embedder.close();
@@ -506,6 +508,8 @@ export declare interface InProcessConfig extends IEmbedderConfig {
  *
  * @example
  * ```ts
+ * import { InProcessEmbedder } from 'sentence-embedder';
+ *
  * const embedder = new InProcessEmbedder({ modelName: './models/all-MiniLM-L6-v2' });
  * if (!(await embedder.initialize())) throw embedder.lastError;
  * const vectors = await embedder.embed(['a cat', 'a dog']);
@@ -536,6 +540,8 @@ export declare interface Int8Vectors {
  *
  * @example
  * ```ts
+ * import { IsolatedEmbedder } from 'sentence-embedder';
+ *
  * const embedder = new IsolatedEmbedder({ modelName: './models/all-MiniLM-L6-v2' });
  * if (!(await embedder.initialize())) throw embedder.lastError;
  * const vectors = await embedder.embed(['a cat', 'a dog']);

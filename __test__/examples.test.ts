@@ -1,5 +1,6 @@
-// Every example of the README and of the guides runs as it stands, with the real model and the real frameworks. One that
-// cannot says before its fence as what it is compiled instead; commands are given to the command line that they are of.
+// Every example of the README, of the guides and of comments in lib/ runs as it stands, with the real model and the real
+// frameworks. One that cannot says before its fence as what it is compiled instead; commands are given to the command line
+// that they are of.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -77,6 +78,9 @@ function expectUnderstood(words: string[]): void {
   expect(stdout).toContain(`usage: sentence-embedder ${words[0] ?? ''} `);
 }
 
+/** Installs the package of this clone, which is built, in an example's folder. */
+const OF_CLONE = 'npm install --no-save --ignore-scripts ../..';
+
 const commands = blocks.filter(isShell).flatMap(({ place, page, source }) =>
   source
     .trimEnd()
@@ -94,7 +98,7 @@ test.each(commands)('%s: %s', (_, command, page) => {
   else if (program === 'npx') expect(existsSync(join(ROOT, 'node_modules', '.bin', first))).toBe(true);
   else if (program === 'node') expect(existsSync(join(ROOT, first))).toBe(true);
   else if (first === 'run') expect(scriptsFor(page)).toContain(second);
-  else expect(['npm install', 'npm test', 'npm start']).toContain(command);
+  else expect(['npm install', OF_CLONE, 'npm test', 'npm start']).toContain(command);
 });
 
 describe('the command line in the text of pages', () => {

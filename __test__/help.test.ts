@@ -22,6 +22,7 @@ test('the overview names commands, options, environment and exit statuses', () =
   expect(overview).toMatchObject({ status: 0, stderr: '' });
   expect(overview.stdout).toMatch(/^usage: sentence-embedder COMMAND /);
   expect(commands.length).toBeGreaterThan(6);
+  expect(overview.stdout).toMatch(/^Fetches, prepares and measures .* indexes and searches /m);
   expect(columns(section(overview.stdout, 'Options')).map(([name]) => name)).toEqual(['-h, --help', '--version']);
   expect(columns(section(overview.stdout, 'Exit status')).map(([name]) => name)).toEqual(['0', '1', '2', '130']);
   // The README has the same variables, which win over nothing here.

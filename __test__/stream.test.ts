@@ -62,6 +62,11 @@ test('a refused batch closes the source', async () => {
   expect(seen.closed).toBe(true);
 });
 
+test('a string is no source, though it is an iterable of its characters', async () => {
+  const { message } = await rejection(embedder.embedStream('abc').next(), 'ERR_EMBED_INVALID_ARGUMENT');
+  expect(message).toBe('Expected an iterable of strings for source but received string "abc"');
+});
+
 test.each([0, 1.5, NaN, 65_537])('batchSize %p is refused', async (batchSize) => {
   await rejection(embedder.embedStream(['a'], { batchSize }).next(), 'ERR_EMBED_INVALID_ARGUMENT');
 });

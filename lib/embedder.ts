@@ -27,6 +27,8 @@ export const MANY: CallDefaults = { priority: 'bulk', single: false };
  *
  * @example
  * ```ts
+ * import { Embedder } from 'sentence-embedder';
+ *
  * const embedder = await Embedder.load({ model: './models/all-MiniLM-L6-v2' });
  * const [cat, dog] = await embedder.embedBatch(['a cat', 'a dog']);
  * await embedder.close();

@@ -24,7 +24,9 @@ export async function* embedStream(
   const { batchSize = BATCH_SIZE, ...options } = given;
   const isSize = Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= MAX_BATCH_SIZE;
   expect(isSize, `a whole number from 1 to ${String(MAX_BATCH_SIZE)}`, 'options.batchSize', batchSize);
-  expect(isIterable(source), 'an iterable of strings', 'source', source);
+  // A string is an iterable of its characters, which nobody means.
+  const isSource = typeof source !== 'string' && isIterable(source);
+  expect(isSource, 'an iterable of strings', 'source', source);
   let next = 0;
   // A loop that is left closes the generator that it is over, and that the source.
   for await (const texts of batches(source, batchSize)) {

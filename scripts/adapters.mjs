@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { ROOT } from './packages.mjs';
 
-/** Their names below lib/adapters/. The frameworks of the others are CommonJS alone, or types alone. */
+/** Their names below lib/adapters/. The framework of another is CommonJS alone, or nothing of it is used. */
 export const TWO_HALVES = ['langchain', 'llamaindex'];
 
 /** Puts the ES module of each beside its CommonJS file. What they share, such as roles.js, stays CommonJS and is there once. */

@@ -1,6 +1,4 @@
 // Made from lib/ by "npm run build:types". Change the sources instead.
-import type { EmbeddingModelV3 } from '@ai-sdk/provider';
-
 /** Options that every adapter has. */
 export declare interface AdapterOptions {
     /** What is put before texts. What is not given is what the model's own configuration says. */
@@ -17,6 +15,25 @@ export declare interface DetailedEmbeddings {
     truncated: boolean[];
 }
 
+/** What a model gives back. */
+export declare interface EmbedAnswer {
+    embeddings: number[][];
+    usage: {
+        tokens: number;
+    };
+    warnings: [];
+}
+
+/** What the AI SDK gives to a model. */
+export declare interface EmbedCall {
+    values: string[];
+    /** How long the vectors are to be: a length in `info.matryoshkaDimensions`, as {@link truncateDimensions} cuts them. */
+    dimensions?: number;
+    abortSignal?: AbortSignal;
+    /** Of these the model reads `{ 'sentence-embedder': { inputType } }`. */
+    providerOptions?: Record<string, Record<string, unknown>>;
+}
+
 /** What an adapter needs of an embedder: an `Embedder` has it. */
 export declare interface EmbedderLike {
     /** The model. */
@@ -26,13 +43,18 @@ export declare interface EmbedderLike {
 }
 
 /** Options of {@link sentenceEmbedder}. */
-export declare interface EmbeddingModelOptions extends AdapterOptions {
+export declare interface EmbeddingModelOptions<Version extends SpecificationVersion = 'v4'> extends AdapterOptions {
     /**
      * What the values are. `providerOptions: { 'sentence-embedder': { inputType } }` overrides it for one call.
      * @defaultValue one value is taken for a query and more for documents, which decides their lane; for a model with
      * prompts that would decide the vectors too, and is refused with `ERR_EMBED_INVALID_ARGUMENT`
      */
     inputType?: InputType;
+    /**
+     * Which specification the model says it is of. AI SDK 6 refuses any later than `'v3'`; AI SDK 7 takes both.
+     * @defaultValue `'v4'`, which is the current one
+     */
+    specificationVersion?: Version;
 }
 
 /** Options of one embedding call. Every one may be left out; an unknown name is refused. */
@@ -127,7 +149,10 @@ export declare type Precision = 'fp32' | 'int8';
  */
 export declare type Priority = 'interactive' | 'bulk';
 
-/** What is put before a text, by its role: `{ query: 'query: ', document: 'passage: ' }` for models of the E5 family. */
+/**
+ * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
+ * role has the names that models' own configurations have for it, of which one may be given.
+ */
 export declare interface RetrievalPrompts {
     /**
      * Put before a question.
@@ -139,19 +164,47 @@ export declare interface RetrievalPrompts {
      * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
      */
     document?: string;
+    /** The same as `document`. */
+    passage?: string;
+    /** The same as `document`. */
+    corpus?: string;
 }
 
 /**
- * An embedding model of specification v3 over an `Embedder`, which stays the caller's to close. All values of an
- * `embedMany` go to the embedder at once; `abortSignal` is passed on; `usage.tokens` counts the tokens that the model read.
+ * An embedding model over an `Embedder`, which stays the caller's to close. All values of an `embedMany` go to the embedder at
+ * once; `abortSignal` is passed on; `usage.tokens` counts the tokens that the model read.
  *
- * Throws `ERR_EMBED_MODEL_INVALID` when the prompts of the model cannot be used.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of the
+ * model cannot be used.
  *
  * @example
  * ```ts
+ * import { embed } from 'ai';
+ * import { Embedder } from 'sentence-embedder';
+ * import { sentenceEmbedder } from 'sentence-embedder/ai-sdk';
+ *
+ * const embedder = await Embedder.load({ model: './models/all-MiniLM-L6-v2' });
  * const { embedding } = await embed({ model: sentenceEmbedder(embedder), value: 'a cat' });
  * ```
  */
-export declare function sentenceEmbedder(embedder: EmbedderLike, options?: EmbeddingModelOptions): EmbeddingModelV3;
+export declare function sentenceEmbedder<Version extends SpecificationVersion = 'v4'>(embedder: EmbedderLike, options?: EmbeddingModelOptions<Version>): SentenceEmbeddingModel<NoInfer<Version>>;
+
+/**
+ * The model that `embed` and `embedMany` take: `EmbeddingModelV4` of `@ai-sdk/provider`, or `EmbeddingModelV3`. It is written out
+ * here: version 3 of that package does not know v4, and version 4 is an ES module, which types for CommonJS cannot import.
+ */
+export declare interface SentenceEmbeddingModel<Version extends SpecificationVersion = 'v4'> {
+    readonly specificationVersion: Version;
+    readonly provider: string;
+    /** The name of the embedder's model. */
+    readonly modelId: string;
+    readonly maxEmbeddingsPerCall: number;
+    readonly supportsParallelCalls: boolean;
+    /** What `embed` and `embedMany` call. */
+    doEmbed(options: EmbedCall): Promise<EmbedAnswer>;
+}
+
+/** The specifications of the AI SDK that a model can be of. For embeddings they differ in `dimensions` alone, which v4 has. */
+export declare type SpecificationVersion = 'v3' | 'v4';
 
 export { }

@@ -268,7 +268,10 @@ export declare interface PreparingEvent {
  */
 export declare type Priority = 'interactive' | 'bulk';
 
-/** What is put before a text, by its role: `{ query: 'query: ', document: 'passage: ' }` for models of the E5 family. */
+/**
+ * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
+ * role has the names that models' own configurations have for it, of which one may be given.
+ */
 export declare interface RetrievalPrompts {
     /**
      * Put before a question.
@@ -280,6 +283,10 @@ export declare interface RetrievalPrompts {
      * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
      */
     document?: string;
+    /** The same as `document`. */
+    passage?: string;
+    /** The same as `document`. */
+    corpus?: string;
 }
 
 /**
@@ -287,6 +294,9 @@ export declare interface RetrievalPrompts {
  *
  * @example
  * ```ts
+ * import { LanceSchema } from '@lancedb/lancedb/embedding';
+ * import { sentenceEmbedder } from 'sentence-embedder/lancedb';
+ *
  * const embedding = await sentenceEmbedder({ model: './models/all-MiniLM-L6-v2' });
  * const schema = LanceSchema({ text: embedding.sourceField(), vector: embedding.vectorField() });
  * ```
@@ -311,8 +321,9 @@ export declare class SentenceEmbedderFunction extends TextEmbeddingFunction<Sent
 }
 
 /**
- * What a table's metadata keeps of the embedder, so that another process that opens the table can load it again. A text may
- * be `'$var:NAME:DEFAULT'`, which `getRegistry().setVar` fills in: for folders that differ between machines.
+ * What a table's metadata keeps of the embedder, so that another process that opens the table can load it again: that of a
+ * folder which is there is its absolute path. A text may be `'$var:NAME:DEFAULT'`, which `getRegistry().setVar` fills in: for
+ * folders that differ between machines.
  */
 export declare interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onProgress' | 'signal'> {
     /** What is put before texts. What is not given is what the model's own configuration says. */

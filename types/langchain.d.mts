@@ -1,5 +1,6 @@
 // Made from lib/ by "npm run build:types". Change the sources instead.
 import { Embeddings } from '@langchain/core/embeddings';
+import { EmbeddingsParams } from '@langchain/core/embeddings';
 
 /** Options that every adapter has. */
 export declare interface AdapterOptions {
@@ -117,7 +118,10 @@ export declare type Precision = 'fp32' | 'int8';
  */
 export declare type Priority = 'interactive' | 'bulk';
 
-/** What is put before a text, by its role: `{ query: 'query: ', document: 'passage: ' }` for models of the E5 family. */
+/**
+ * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
+ * role has the names that models' own configurations have for it, of which one may be given.
+ */
 export declare interface RetrievalPrompts {
     /**
      * Put before a question.
@@ -129,6 +133,10 @@ export declare interface RetrievalPrompts {
      * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
      */
     document?: string;
+    /** The same as `document`. */
+    passage?: string;
+    /** The same as `document`. */
+    corpus?: string;
 }
 
 /**
@@ -137,12 +145,20 @@ export declare interface RetrievalPrompts {
  *
  * @example
  * ```ts
- * const store = new MemoryVectorStore(new SentenceEmbeddings(await Embedder.load()));
+ * import { MemoryVectorStore } from '@langchain/classic/vectorstores/memory';
+ * import { Embedder } from 'sentence-embedder';
+ * import { SentenceEmbeddings } from 'sentence-embedder/langchain';
+ *
+ * const embedder = await Embedder.load({ model: './models/all-MiniLM-L6-v2' });
+ * const store = new MemoryVectorStore(new SentenceEmbeddings(embedder));
  * ```
  */
 export declare class SentenceEmbeddings extends Embeddings {
     #private;
-    /** Throws `ERR_EMBED_MODEL_INVALID` when the prompts of the model cannot be used. */
+    /**
+     * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of
+     * the model cannot be used.
+     */
     constructor(embedder: EmbedderLike, options?: SentenceEmbeddingsOptions);
     /** The vector of a question, in the interactive lane. Rejects as `Embedder.embedOne` does. */
     embedQuery(text: string, options?: {
@@ -154,8 +170,11 @@ export declare class SentenceEmbeddings extends Embeddings {
     }): Promise<number[][]>;
 }
 
-/** Options of {@link SentenceEmbeddings}. */
-export declare interface SentenceEmbeddingsOptions extends AdapterOptions {
+/**
+ * Options of {@link SentenceEmbeddings}. Those of LangChain's own `Embeddings` reach its `caller`, through which nothing goes here:
+ * calls of an embedder need no retries, and no bound but its own.
+ */
+export declare interface SentenceEmbeddingsOptions extends AdapterOptions, EmbeddingsParams {
     /** Cancels every call that has no signal of its own: LangChain's stores pass none. */
     signal?: AbortSignal;
 }

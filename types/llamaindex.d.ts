@@ -118,7 +118,10 @@ export declare type Precision = 'fp32' | 'int8';
  */
 export declare type Priority = 'interactive' | 'bulk';
 
-/** What is put before a text, by its role: `{ query: 'query: ', document: 'passage: ' }` for models of the E5 family. */
+/**
+ * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
+ * role has the names that models' own configurations have for it, of which one may be given.
+ */
 export declare interface RetrievalPrompts {
     /**
      * Put before a question.
@@ -130,6 +133,10 @@ export declare interface RetrievalPrompts {
      * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
      */
     document?: string;
+    /** The same as `document`. */
+    passage?: string;
+    /** The same as `document`. */
+    corpus?: string;
 }
 
 /**
@@ -138,14 +145,21 @@ export declare interface RetrievalPrompts {
  *
  * @example
  * ```ts
- * Settings.embedModel = new SentenceEmbedding(await Embedder.load());
+ * import { Settings } from 'llamaindex';
+ * import { Embedder } from 'sentence-embedder';
+ * import { SentenceEmbedding } from 'sentence-embedder/llamaindex';
+ *
+ * Settings.embedModel = new SentenceEmbedding(await Embedder.load({ model: './models/all-MiniLM-L6-v2' }));
  * ```
  */
 export declare class SentenceEmbedding extends BaseEmbedding {
     #private;
     /** One vector a text, in the bulk lane. */
     getTextEmbeddings: (texts: string[]) => Promise<number[][]>;
-    /** Throws `ERR_EMBED_MODEL_INVALID` when the prompts of the model cannot be used. */
+    /**
+     * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of
+     * the model cannot be used.
+     */
     constructor(embedder: EmbedderLike, options?: SentenceEmbeddingOptions);
     /** The vector of a text that is searched, in the bulk lane. */
     getTextEmbedding(text: string): Promise<number[]>;

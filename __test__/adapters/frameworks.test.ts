@@ -1,11 +1,10 @@
-// The adapters in the real frameworks with the real small model: of 500 passages, the right one comes first.
+// The adapters of LangChain and LlamaIndex in the real frameworks with the real small model: of 500 passages, the right one
+// comes first.
 
 import { Document } from '@langchain/core/documents';
 import { MemoryVectorStore } from '@langchain/classic/vectorstores/memory';
-import { cosineSimilarity, embed, embedMany } from 'ai';
 import { Document as LlamaDocument, MetadataMode, Settings, VectorStoreIndex } from 'llamaindex';
 import { Embedder } from 'sentence-embedder';
-import { sentenceEmbedder } from 'sentence-embedder/ai-sdk';
 import { SentenceEmbeddings } from 'sentence-embedder/langchain';
 import { SentenceEmbedding } from 'sentence-embedder/llamaindex';
 import { rejection } from '../support/expectations';
@@ -81,39 +80,5 @@ describe('LlamaIndex', () => {
     expect(progress).toHaveBeenLastCalledWith(2, 2);
     const aborted = new SentenceEmbedding(embedder, { signal: AbortSignal.abort() });
     await rejection(aborted.getTextEmbeddings(['a']), 'ERR_EMBED_ABORTED');
-  });
-});
-
-describe('AI SDK', () => {
-  test('embed, embedMany and cosineSimilarity find the right passage', async () => {
-    const model = sentenceEmbedder(embedder);
-    const { embeddings, usage } = await embedMany({ model, values: [...PASSAGES] });
-    const counts = await embedder.countTokens(PASSAGES);
-    expect(usage.tokens).toBe(counts.reduce((sum, count) => sum + count, 0));
-    for (const [question, passage] of QUESTIONS) {
-      const { embedding } = await embed({ model, value: question });
-      const scores = embeddings.map((candidate) => cosineSimilarity(embedding, candidate));
-      expect(PASSAGES[scores.indexOf(Math.max(...scores))]).toBe(passage);
-    }
-  });
-
-  test('lanes, input types and signals', async () => {
-    const model = sentenceEmbedder(embedder);
-    const asDocument = { 'sentence-embedder': { inputType: 'document' } };
-    expect(await lanes(() => embed({ model, value: 'q' }))).toEqual({ interactive: ['q'], bulk: [] });
-    expect(await lanes(() => embed({ model, value: 'd', providerOptions: asDocument }))).toEqual({
-      interactive: [],
-      bulk: ['d'],
-    });
-    expect(await lanes(() => embedMany({ model, values: ['a', 'b'] }))).toEqual({ interactive: [], bulk: ['a', 'b'] });
-    await rejection(
-      Promise.resolve(model.doEmbed({ values: ['a'], abortSignal: AbortSignal.abort() })),
-      'ERR_EMBED_ABORTED',
-    );
-    const wrong = { 'sentence-embedder': { inputType: 'passage' } };
-    await rejection(
-      Promise.resolve(model.doEmbed({ values: ['a'], providerOptions: wrong })),
-      'ERR_EMBED_INVALID_ARGUMENT',
-    );
   });
 });

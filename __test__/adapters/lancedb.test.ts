@@ -1,5 +1,6 @@
 // The embedding function in real LanceDB: a table on disk answers texts, also in another process.
 
+import { relative, resolve } from 'node:path';
 import { connect } from '@lancedb/lancedb';
 import { getRegistry, LanceSchema } from '@lancedb/lancedb/embedding';
 import { closeEmbedders, sentenceEmbedder } from 'sentence-embedder/lancedb';
@@ -44,6 +45,12 @@ test('a variable stands for the folder of the model', async () => {
   const embedding = await sentenceEmbedder({ model: '$var:minilm' });
   expect(embedding.ndims()).toBe(384);
   expect(embedding.toJSON()).toEqual({ model: '$var:minilm' });
+});
+
+test('a folder that is there is stored by its absolute path, so that the table is one for every folder', async () => {
+  const model = relative(process.cwd(), miniLM());
+  const embedding = await sentenceEmbedder({ model, cacheDir: relative(process.cwd(), folder), prepare: false });
+  expect(embedding.toJSON()).toEqual({ model: resolve(model), cacheDir: resolve(folder), prepare: false });
 });
 
 test('a model that is not there rejects with a code, each time', async () => {

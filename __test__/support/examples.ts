@@ -18,18 +18,22 @@ export interface Block {
   readonly compiledAs: string | undefined;
 }
 
-/** The pages whose examples are tested: the README, the guides and the examples' own pages. */
+/** The pages whose examples are tested: the README, the guides, the examples' own pages, and the comments of lib/. */
 export const PAGES = [
   'README.md',
   ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
   ...readdirSync(join(ROOT, 'examples'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => `examples/${name}/README.md`),
+  ...readdirSync(join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `lib/${name.replaceAll('\\', '/')}`),
 ];
 
 /** The blocks of a page, in their order. */
 export function blocksOf(page: string): Block[] {
-  const text = readFileSync(join(ROOT, page), 'utf8');
+  const file = readFileSync(join(ROOT, page), 'utf8');
+  const text = page.endsWith('.ts') ? file.replace(/^ *\* ?/gm, '') : file;
   const blocks = text.matchAll(/(?:^<!-- compiled as: (.*) -->\n)?^ *```(.*)\n([^]*?)^ *```$/gm);
   return [...blocks].map(({ 0: whole, 1: compiledAs, 2: language = '', 3: source = '', index }) => {
     const line = text.slice(0, index + whole.indexOf('```')).split('\n').length;
@@ -43,7 +47,17 @@ export function promisedBy(source: string): string[] {
 }
 
 /** Packages that examples import, beside this one. */
-const PACKAGES = ['@electron', '@lancedb', '@langchain', '@types', 'ai', 'llamaindex', 'undici-types'];
+const PACKAGES = [
+  '@ai-sdk',
+  '@electron',
+  '@lancedb',
+  '@langchain',
+  '@types',
+  'ai',
+  'ai-6',
+  'llamaindex',
+  'undici-types',
+];
 
 /** The folder of an app that is made for the tests of the file and has the real model that examples name. */
 export function exampleApp(): string {

@@ -1,3 +1,3 @@
-/** The same for `import`: of the AI SDK it takes types alone, which have no halves. */
+/** The same for `import`: it takes nothing of the AI SDK, so that there are no halves. */
 
 export * from './ai-sdk.js';

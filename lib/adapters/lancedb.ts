@@ -1,10 +1,12 @@
 /** `sentence-embedder/lancedb`: an embedding function in LanceDB's registry, so that tables embed and search texts. */
 
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { getRegistry, register, TextEmbeddingFunction } from '@lancedb/lancedb/embedding';
 import { Embedder } from '../embedder.js';
 import { embedError } from '../errors.js';
 import type { LoadOptions } from '../types.js';
-import { Roles } from './roles.js';
+import { checkOptions, Roles } from './roles.js';
 import type { RetrievalPrompts } from './types.js';
 
 export type {
@@ -24,8 +26,9 @@ export type * from './types.js';
 const NAME = 'sentence-embedder';
 
 /**
- * What a table's metadata keeps of the embedder, so that another process that opens the table can load it again. A text may
- * be `'$var:NAME:DEFAULT'`, which `getRegistry().setVar` fills in: for folders that differ between machines.
+ * What a table's metadata keeps of the embedder, so that another process that opens the table can load it again: that of a
+ * folder which is there is its absolute path. A text may be `'$var:NAME:DEFAULT'`, which `getRegistry().setVar` fills in: for
+ * folders that differ between machines.
  */
 export interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onProgress' | 'signal'> {
   /** What is put before texts. What is not given is what the model's own configuration says. */
@@ -46,7 +49,9 @@ export class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbe
 
   constructor(options: SentenceEmbedderOptions = {}) {
     super();
-    const { prompts, ...load } = this.resolveVariables(options);
+    const { prompts, ...load } = this.resolveVariables(withWholePaths(options));
+    // The others are checked where they are used, on the native side.
+    checkOptions(prompts === undefined ? {} : { prompts });
     this.#load = load;
     this.#prompts = prompts;
   }
@@ -54,7 +59,7 @@ export class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbe
   /** Loads the model, once a process. Rejects as `Embedder.load` does. */
   override async init(): Promise<void> {
     const embedder = await shared(this.#load);
-    const roles = new Roles(embedder, this.#prompts ? { prompts: this.#prompts } : {});
+    const roles = new Roles(embedder, this.#prompts);
     this.#loaded = { roles, dimension: embedder.info.dimension };
   }
 
@@ -86,6 +91,9 @@ register(NAME)(SentenceEmbedderFunction);
  *
  * @example
  * ```ts
+ * import { LanceSchema } from '@lancedb/lancedb/embedding';
+ * import { sentenceEmbedder } from 'sentence-embedder/lancedb';
+ *
  * const embedding = await sentenceEmbedder({ model: './models/all-MiniLM-L6-v2' });
  * const schema = LanceSchema({ text: embedding.sourceField(), vector: embedding.vectorField() });
  * ```
@@ -104,6 +112,16 @@ export async function closeEmbedders(): Promise<void> {
   const loading = [...embedders.values()];
   embedders.clear();
   for (const loaded of await Promise.allSettled(loading)) if (loaded.status === 'fulfilled') await loaded.value.close();
+}
+
+/** Options whose folders are there for a process in another folder too: what is stored of them is their absolute path. */
+function withWholePaths(options: SentenceEmbedderOptions): SentenceEmbedderOptions {
+  const whole = { ...options };
+  for (const name of ['model', 'cacheDir'] as const) {
+    const path = whole[name];
+    if (typeof path === 'string' && existsSync(path)) whole[name] = resolve(path);
+  }
+  return whole;
 }
 
 function shared(options: LoadOptions): Promise<Embedder> {

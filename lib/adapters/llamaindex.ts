@@ -2,7 +2,8 @@
 
 import { BaseEmbedding, type BaseEmbeddingOptions } from '@llamaindex/core/embeddings';
 import { extractSingleText } from '@llamaindex/core/utils';
-import { Roles, withSignal } from './roles.js';
+import { abortSignal } from '../checks.js';
+import { checkOptions, Roles, withSignal } from './roles.js';
 import type { AdapterOptions, EmbedderLike } from './types.js';
 
 export type * from './types.js';
@@ -19,7 +20,11 @@ export interface SentenceEmbeddingOptions extends AdapterOptions {
  *
  * @example
  * ```ts
- * Settings.embedModel = new SentenceEmbedding(await Embedder.load());
+ * import { Settings } from 'llamaindex';
+ * import { Embedder } from 'sentence-embedder';
+ * import { SentenceEmbedding } from 'sentence-embedder/llamaindex';
+ *
+ * Settings.embedModel = new SentenceEmbedding(await Embedder.load({ model: './models/all-MiniLM-L6-v2' }));
  * ```
  */
 export class SentenceEmbedding extends BaseEmbedding {
@@ -28,10 +33,14 @@ export class SentenceEmbedding extends BaseEmbedding {
   readonly #roles: Roles;
   readonly #signal: AbortSignal | undefined;
 
-  /** Throws `ERR_EMBED_MODEL_INVALID` when the prompts of the model cannot be used. */
+  /**
+   * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of
+   * the model cannot be used.
+   */
   constructor(embedder: EmbedderLike, options: SentenceEmbeddingOptions = {}) {
+    checkOptions(options, { signal: abortSignal });
     super();
-    this.#roles = new Roles(embedder, options);
+    this.#roles = new Roles(embedder, options.prompts);
     this.#signal = options.signal;
     this.embedInfo = { dimensions: embedder.info.dimension, maxTokens: embedder.info.maxTokens };
     this.getTextEmbeddings = (texts) => this.getTextEmbeddingsBatch(texts);

@@ -2,15 +2,18 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { problemsIn, text, type Checks } from '../checks.js';
 import { embedError } from '../errors.js';
 import type { DetailedEmbeddings, EmbedOptions } from '../types.js';
-import type { AdapterOptions, EmbedderLike, InputType } from './types.js';
+import type { AdapterOptions, EmbedderLike, InputType, RetrievalPrompts } from './types.js';
 
 /** Prompts by name, as sentence-transformers looks them up for documents. */
-const NAMES: Readonly<Record<InputType, readonly string[]>> = {
+const NAMES: Readonly<Record<InputType, readonly (keyof RetrievalPrompts)[]>> = {
   query: ['query'],
   document: ['document', 'passage', 'corpus'],
 };
+
+const PROMPTS = { query: text, document: text, passage: text, corpus: text };
 
 /** Embeds texts in a role: a query in the interactive lane, documents in the bulk lane. */
 export class Roles {
@@ -20,12 +23,12 @@ export class Roles {
   readonly #prompts: Readonly<Record<InputType, string>>;
 
   /** Throws `ERR_EMBED_MODEL_INVALID` when the model's prompts cannot be read or are not to be reconciled. */
-  constructor(embedder: EmbedderLike, options: AdapterOptions = {}) {
+  constructor(embedder: EmbedderLike, prompts: RetrievalPrompts = {}) {
     const configured = new ModelPrompts(embedder.info.path);
     this.#embedder = embedder;
     this.#prompts = {
-      query: configured.before('query', options.prompts?.query),
-      document: configured.before('document', options.prompts?.document),
+      query: configured.before('query', givenIn(prompts, 'query')),
+      document: configured.before('document', givenIn(prompts, 'document')),
     };
     this.differ = this.#prompts.query !== this.#prompts.document;
   }
@@ -55,6 +58,26 @@ export class Roles {
   async documents(texts: readonly string[], options?: EmbedOptions): Promise<number[][]> {
     return numbers((await this.embed('document', texts, options)).vectors);
   }
+}
+
+/** Throws `ERR_EMBED_INVALID_ARGUMENT` unless options are those of every adapter, or `more`. */
+export function checkOptions(options: AdapterOptions, more: Checks = {}): void {
+  refuse(problemsIn(options, { prompts: PROMPTS, ...more }, 'options')[0]);
+  const { prompts = {} } = options;
+  const names = NAMES.document.filter((name) => prompts[name] !== undefined);
+  if (names.length < 2) return;
+  const [all, given] = [NAMES.document.join(', '), names.join(' and ')];
+  refuse(`Expected only one of ${all} in options.prompts, which mean the same, but received ${given}`);
+}
+
+/** Throws `ERR_EMBED_INVALID_ARGUMENT` if there is a problem. */
+export function refuse(problem: string | undefined): void {
+  if (problem !== undefined) throw embedError('ERR_EMBED_INVALID_ARGUMENT', problem);
+}
+
+/** The prompt that was given for a role, under whichever of its names. */
+function givenIn(prompts: RetrievalPrompts, role: InputType): string | undefined {
+  return NAMES[role].map((name) => prompts[name]).find((prompt) => prompt !== undefined);
 }
 
 /** Vectors as frameworks want them: arrays of plain numbers. */

@@ -7,7 +7,10 @@ export type { DetailedEmbeddings, EmbedOptions, ModelInfo, Pooling, Precision, P
 /** What a text is in retrieval: the question, or one of the texts that are searched. */
 export type InputType = 'query' | 'document';
 
-/** What is put before a text, by its role: `{ query: 'query: ', document: 'passage: ' }` for models of the E5 family. */
+/**
+ * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
+ * role has the names that models' own configurations have for it, of which one may be given.
+ */
 export interface RetrievalPrompts {
   /**
    * Put before a question.
@@ -19,6 +22,10 @@ export interface RetrievalPrompts {
    * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
    */
   document?: string;
+  /** The same as `document`. */
+  passage?: string;
+  /** The same as `document`. */
+  corpus?: string;
 }
 
 /** What an adapter needs of an embedder: an `Embedder` has it. */

@@ -24,7 +24,7 @@ export function overview(commands: readonly Command[]): string[] {
   return [
     `usage: ${NAME} COMMAND [ARGUMENTS] [OPTIONS]`,
     '',
-    'Fetches, prepares and measures models for sentence embeddings.',
+    'Fetches, prepares and measures models for sentence embeddings; indexes and searches texts with them.',
     ...section('Commands', aligned(commands.map(({ name, summary }) => `${name}  ${summary}`))),
     ...section('Options', aligned([HELP, '--version  prints the version'])),
     ...section('Environment', aligned(ENVIRONMENT)),

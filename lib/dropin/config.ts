@@ -1,6 +1,6 @@
 /** The configuration of the drop-in embedders: every default and range, once. */
 
-import { signalOf } from '../abort.js';
+import { abortSignal, callback, plain, problemsIn, word, type Check } from '../checks.js';
 import { describe } from '../errors.js';
 import type { EmbedderKind, IEmbedderConfig } from './iembedder.js';
 
@@ -45,9 +45,6 @@ export function settingsOf(config: IEmbedderConfig): Settings {
   return { ...DEFAULTS, ...(given as IEmbedderConfig) };
 }
 
-/** Says what is wrong with a value, or nothing. */
-type Check = (value: unknown) => string | undefined;
-
 const whole =
   (least: number, most: number): Check =>
   (value) =>
@@ -56,17 +53,10 @@ const whole =
       : `a whole number from ${String(least)} to ${String(most)}`;
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 const filled: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a string that is not empty');
-const callback: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
-const plain: Check = (value) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'an object';
 const address: Check = (value) =>
   typeof value === 'string' && /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : '')
     ? undefined
     : 'an http or https address';
-const word =
-  (...words: string[]): Check =>
-  (value) =>
-    words.includes(value as string) ? undefined : words.map((it) => `'${it}'`).join(' or ');
 const strings: Check = (value) =>
   Array.isArray(value) && value.every((item) => typeof item === 'string') ? undefined : 'an array of strings';
 
@@ -93,7 +83,7 @@ const COMMON: Record<string, Check> = {
 };
 
 const OF_CALL: Record<string, Check> = {
-  signal: (value) => (signalOf({ signal: value }) ? undefined : 'an AbortSignal'),
+  signal: abortSignal,
   priority: word('interactive', 'bulk'),
 };
 
@@ -173,17 +163,4 @@ export function problemsOfFactory(config: unknown): string[] {
 /** What is wrong with the options of one call. */
 export function problemsOfCall(options: unknown): string[] {
   return options === undefined ? [] : problemsIn(options, OF_CALL, 'options');
-}
-
-function problemsIn(config: unknown, checks: Record<string, Check | Record<string, Check>>, path: string): string[] {
-  const wrong = plain(config);
-  if (wrong) return [`Expected ${wrong} for ${path} but received ${describe(config)}`];
-  return Object.entries(config as object).flatMap(([name, value]: [string, unknown]) => {
-    if (value === undefined) return [];
-    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
-    if (!check) return [`Expected only known names in ${path} but received ${path}.${name} (${describe(value)})`];
-    if (typeof check === 'object') return problemsIn(value, check, `${path}.${name}`);
-    const expected = check(value);
-    return expected ? [`Expected ${expected} for ${path}.${name} but received ${describe(value)}`] : [];
-  });
 }

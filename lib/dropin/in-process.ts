@@ -22,6 +22,8 @@ import { ManagedEmbedder } from './managed.js';
  *
  * @example
  * ```ts
+ * import { InProcessEmbedder } from 'sentence-embedder';
+ *
  * const embedder = new InProcessEmbedder({ modelName: './models/all-MiniLM-L6-v2' });
  * if (!(await embedder.initialize())) throw embedder.lastError;
  * const vectors = await embedder.embed(['a cat', 'a dog']);

@@ -23,6 +23,8 @@ const LATE_MS = 5000;
  *
  * @example
  * ```ts
+ * import { IsolatedEmbedder } from 'sentence-embedder';
+ *
  * const embedder = new IsolatedEmbedder({ modelName: './models/all-MiniLM-L6-v2' });
  * if (!(await embedder.initialize())) throw embedder.lastError;
  * const vectors = await embedder.embed(['a cat', 'a dog']);
