@@ -11,10 +11,6 @@ module.exports = {
     ...(process.platform === 'linux'
       ? []
       : ['privacy.test.ts', 'memory.test.ts', 'distributed'].map((name) => `<rootDir>/__test__/${name}`)),
-    // What `npm run coverage` counts is written outside the cache, and takes memory and time.
-    ...(process.env['NODE_V8_COVERAGE']
-      ? ['privacy.test.ts', 'memory.test.ts', 'distributed'].map((name) => `<rootDir>/__test__/${name}`)
-      : []),
   ],
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/.cache/'],
@@ -24,5 +20,6 @@ module.exports = {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
   },
-  testTimeout: 180_000,
+  // SLOWNESS of __test__/support/processes.ts.
+  testTimeout: 180_000 * Number(process.env['SENTENCE_EMBEDDER_TEST_SLOWNESS'] ?? 1),
 };

@@ -15,7 +15,7 @@ import {
 import { describeIEmbedder, hashVector, TestEmbedder } from 'sentence-embedder/testing';
 import { modelFolder, temporaryFolder } from '../support/fixtures';
 import { miniLM } from '../support/models';
-import { ROOT, runScript } from '../support/processes';
+import { ROOT, runScript, SLOWNESS } from '../support/processes';
 import { freePort, serverScript, startServer, type Server } from './support';
 
 let sidecar: Server;
@@ -29,7 +29,9 @@ afterAll(async () => {
 });
 
 describeIEmbedder(() => new InProcessEmbedder({ modelName: modelFolder('xlmr') }), { name: 'native, tiny XLM-R' });
-describeIEmbedder(() => new InProcessEmbedder({ modelName: miniLM() }), { name: 'native, all-MiniLM-L6-v2' });
+describeIEmbedder(() => new InProcessEmbedder({ modelName: miniLM(), timeout: 30_000 * SLOWNESS }), {
+  name: 'native, all-MiniLM-L6-v2',
+});
 describeIEmbedder(
   () => new InProcessEmbedder({ modelName: modelFolder('mpnet'), normalizeVectors: false, autoStart: false }),
   {

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '../support/fixtures';
-import { ROOT } from '../support/processes';
+import { ROOT, SLOWNESS } from '../support/processes';
 import type { TestHub } from './hub';
 
 export interface Outcome {
@@ -23,7 +23,7 @@ export function freshFolders(): () => string {
 export function runAgainst(hub: TestHub, cache: string, args: readonly string[]): Promise<Outcome> {
   const env = { ...process.env, HF_ENDPOINT: hub.url, HF_HUB_CACHE: cache, NO_PROXY: '*', HF_TOKEN: 'hf_secret' };
   return new Promise((resolve) => {
-    execFile(process.execPath, [...args], { env, cwd: ROOT, timeout: 50_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...args], { env, cwd: ROOT, timeout: 50_000 * SLOWNESS }, (error, stdout, stderr) => {
       const status = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
       resolve({ status, stdout, stderr });
     });

@@ -5,6 +5,9 @@ import { resolve } from 'node:path';
 
 export const ROOT = resolve(__dirname, '..', '..');
 
+/** How many times as long as usual everything may take: builds that count or check are slow. */
+export const SLOWNESS = Number(process.env['SENTENCE_EMBEDDER_TEST_SLOWNESS'] ?? 1);
+
 interface Outcome {
   status: number | null;
   signal: NodeJS.Signals | null;
@@ -29,7 +32,7 @@ export function runNode(
     encoding: 'utf8',
     env: options.env ?? process.env,
     ...(options.input === undefined ? {} : { input: options.input }),
-    timeout: options.timeoutMs ?? 150_000,
+    timeout: (options.timeoutMs ?? 150_000) * SLOWNESS,
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid }),
   });
   if (error) throw error;
