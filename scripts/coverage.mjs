@@ -27,11 +27,11 @@ const forNode = {
 };
 
 const rust = runNode(['scripts/test-rust.mjs', '--no-fail-fast'], env);
-let node = false;
-await withOtherBuild(FOLDER, ['--debug', '--source-maps'], env, async () => {
-  node = runNode(['node_modules/jest/bin/jest.js', WITHIN_REACH], forNode);
+const node = await withOtherBuild(FOLDER, ['--debug', '--source-maps'], env, async () => {
+  const passed = runNode(['node_modules/jest/bin/jest.js', WITHIN_REACH], forNode);
   report('src', linesOfSrc(env, join(FOLDER, 'src.lcov')));
   report('lib', await linesOfLib(V8));
+  return passed;
 });
 if (!rust || !node) {
   console.error('Tests failed: what they would have run is missing above.');

@@ -10,13 +10,14 @@ import { ROOT } from './packages.mjs';
  * @param {string} folder where both are kept meanwhile and afterwards
  * @param {string[]} options of build.mjs
  * @param {NodeJS.ProcessEnv} env to build with
- * @param {() => void | Promise<void>} use runs only if the build succeeded
+ * @param {() => boolean | Promise<boolean>} use answers whether all went well
+ * @returns {Promise<boolean>} the same; false if the build failed
  */
 export async function withOtherBuild(folder, options, env, use) {
   const usual = join(folder, 'usual');
   moveBuilt(ROOT, usual);
   try {
-    if (runNode(['scripts/build.mjs', ...options], env)) await use();
+    return runNode(['scripts/build.mjs', ...options], env) && (await use());
   } finally {
     moveBuilt(ROOT, join(folder, 'other'));
     moveBuilt(usual, ROOT);

@@ -60,10 +60,9 @@ const forValgrind = {
 output('valgrind', ['--version']); // or an error that says what is missing, before anything is built
 const unit = runNode(['scripts/test-rust.mjs', '--lib', '--', '--test-threads=1'], forValgrind);
 const rust = runNode(['scripts/test-rust.mjs', '--no-fail-fast'], forCargo);
-let node = false;
-await withOtherBuild(FOLDER, ['--debug'], forCargo, () => {
+const node = await withOtherBuild(FOLDER, ['--debug'], forCargo, () => {
   const forNode = { ...env, LD_PRELOAD: sharedRuntime(), SENTENCE_EMBEDDER_TEST_SLOWNESS: '5' };
-  node = runNode(['node_modules/jest/bin/jest.js', WITHIN_REACH], forNode);
+  return runNode(['node_modules/jest/bin/jest.js', WITHIN_REACH], forNode);
 });
 
 const reports = readdirSync(REPORTS);
