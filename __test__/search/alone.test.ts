@@ -63,7 +63,7 @@ test('a folder that cannot be one is refused', () => {
   expect(status).toBe(2);
 });
 
-test('what an earlier release let two runs write twice is mended by the next', async () => {
+test('what two runs have written twice is mended by the next', async () => {
   const [few, database] = [at('few'), at('few.index')];
   writeFiles(few, { 'a.md': '# One\n\nA text.\n\n# Two\n\nAnother text.\n', 'b.md': 'B.' });
   indexFolder(few, database, model);

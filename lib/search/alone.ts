@@ -21,10 +21,12 @@ export async function alone(folder: string, work: () => Promise<void>): Promise<
   }
 }
 
+/** Nothing while another run has it. On a file system without locks everybody gets it. */
 function lockOf(folder: string): FileLock | null {
+  const addon = nativeAddon();
   try {
     mkdirSync(folder, { recursive: true });
-    return nativeAddon().lockFile(join(folder, '.lock'));
+    return addon.lockFile(join(folder, '.lock'));
   } catch (cause) {
     const message = `Expected a folder for --db that can be written but received ${folder}`;
     throw embedError('ERR_EMBED_INVALID_ARGUMENT', message, { cause });

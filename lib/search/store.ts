@@ -28,7 +28,7 @@ export interface Row {
 /** What is kept of a file. */
 export interface Kept {
   readonly hash: string;
-  /** Whether passages are there twice: two runs at once could do that before there was {@link alone}. */
+  /** Whether passages are there twice: two runs at once do that on a file system without locks. */
   readonly doubled: boolean;
 }
 
