@@ -1,9 +1,9 @@
 // Which lines of src/ ran, from what the instrumented Rust code counted in every process.
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseEnv } from 'node:util';
+import { hostTarget, output } from './other-build.mjs';
 import { ROOT } from './packages.mjs';
 import { withTools } from './pip-tools.mjs';
 
@@ -21,7 +21,7 @@ export function instrumented() {
     ...llvmTools(tools),
     CARGO_TARGET_DIR: join(ROOT, 'target', 'coverage'),
     // Said, since the build of the addon says it: so tests and addon share what is built.
-    CARGO_BUILD_TARGET: /^host: (.+)/m.exec(output('rustc', ['-vV']))?.[1],
+    CARGO_BUILD_TARGET: hostTarget(),
     // Unoptimised, the tests with real models take hours. What counts is put in before anything is optimised.
     CARGO_PROFILE_DEV_OPT_LEVEL: '2',
     CARGO_PROFILE_DEV_DEBUG: '0',
@@ -93,13 +93,3 @@ function llvmTools(env) {
  * @param {NodeJS.ProcessEnv} env
  */
 const cargoLlvmCov = (args, env) => output('cargo', ['llvm-cov', ...args], env);
-
-/**
- * What a program says.
- * @param {string} program
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} [env]
- */
-function output(program, args, env = process.env) {
-  return execFileSync(program, args, { cwd: ROOT, encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'inherit'] }).trim();
-}

@@ -6,14 +6,12 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { linesOfLib } from './coverage-lib.mjs';
 import { instrumented, linesOfSrc } from './coverage-src.mjs';
-import { runNode, withOtherBuild } from './other-build.mjs';
+import { runNode, testNodeFace, withOtherBuild } from './other-build.mjs';
 import { ROOT } from './packages.mjs';
 
 /** Per cent of the lines, at least. */
 const LEAST = 85;
 const FOLDER = join(ROOT, 'coverage');
-// What is counted is written outside the cache, and takes memory and time.
-const WITHIN_REACH = '__test__/(?!privacy|memory|distributed)';
 const V8 = join(FOLDER, 'v8');
 
 rmSync(FOLDER, { recursive: true, force: true });
@@ -28,7 +26,7 @@ const forNode = {
 
 const rust = runNode(['scripts/test-rust.mjs', '--no-fail-fast'], env);
 const node = await withOtherBuild(FOLDER, ['--debug', '--source-maps'], env, async () => {
-  const passed = runNode(['node_modules/jest/bin/jest.js', WITHIN_REACH], forNode);
+  const passed = testNodeFace(forNode);
   report('src', linesOfSrc(env, join(FOLDER, 'src.lcov')));
   report('lib', await linesOfLib(V8));
   return passed;

@@ -1,6 +1,6 @@
 // Another build of the package in the place of the usual one, for as long as tests run over it.
 
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './packages.mjs';
@@ -33,6 +33,30 @@ export function runNode(args, env) {
   const { status, error } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env });
   if (error) throw error;
   return status === 0;
+}
+
+/**
+ * Whether the tests of the Node face pass, over the build that is there: all but those that limit or trace a process, in which such
+ * a build needs more than they allow, and those of the distributed example, which take a quarter of an hour over one.
+ * @param {NodeJS.ProcessEnv} env
+ */
+export function testNodeFace(env) {
+  return runNode(['node_modules/jest/bin/jest.js', '__test__/(?!privacy|memory|distributed)'], env);
+}
+
+/**
+ * What a program says.
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function output(program, args, env = process.env) {
+  return execFileSync(program, args, { cwd: ROOT, encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+}
+
+/** What rustc builds for unless it is told. */
+export function hostTarget() {
+  return /^host: (.+)/m.exec(output('rustc', ['-vV']))?.[1] ?? '';
 }
 
 /**

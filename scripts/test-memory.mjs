@@ -6,15 +6,11 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { runNode, withOtherBuild } from './other-build.mjs';
+import { hostTarget, output, runNode, testNodeFace, withOtherBuild } from './other-build.mjs';
 import { ROOT } from './packages.mjs';
 
 const FOLDER = join(ROOT, 'target', 'memory');
 const REPORTS = join(FOLDER, 'reports');
-
-// The sanitizer reserves more memory than a limit allows, opens what a trace of system calls forbids, and takes a quarter of an hour
-// over the programs of the distributed example.
-const WITHIN_REACH = '__test__/(?!privacy|memory|distributed)';
 
 /** Said to every process; each process that something is found in leaves a report, whoever started it. */
 const OPTIONS = {
@@ -38,7 +34,7 @@ const env = {
     .map(([name, value]) => `${name}=${String(value)}`)
     .join(':'),
 };
-const host = /^host: (.+)/m.exec(output('rustc', ['-vV']))?.[1] ?? '';
+const host = hostTarget();
 const profile = { CARGO_PROFILE_DEV_OPT_LEVEL: '2', CARGO_PROFILE_DEV_DEBUG: 'line-tables-only' };
 const forCargo = {
   ...env,
@@ -60,10 +56,9 @@ const forValgrind = {
 output('valgrind', ['--version']); // or an error that says what is missing, before anything is built
 const unit = runNode(['scripts/test-rust.mjs', '--lib', '--', '--test-threads=1'], forValgrind);
 const rust = runNode(['scripts/test-rust.mjs', '--no-fail-fast'], forCargo);
-const node = await withOtherBuild(FOLDER, ['--debug'], forCargo, () => {
-  const forNode = { ...env, LD_PRELOAD: sharedRuntime(), SENTENCE_EMBEDDER_TEST_SLOWNESS: '5' };
-  return runNode(['node_modules/jest/bin/jest.js', WITHIN_REACH], forNode);
-});
+const node = await withOtherBuild(FOLDER, ['--debug'], forCargo, () =>
+  testNodeFace({ ...env, LD_PRELOAD: sharedRuntime(), SENTENCE_EMBEDDER_TEST_SLOWNESS: '5' }),
+);
 
 const reports = readdirSync(REPORTS);
 for (const report of reports) console.error(readFileSync(join(REPORTS, report), 'utf8'));
@@ -96,13 +91,4 @@ function sharedRuntime() {
   const whole = ['-Wl,--whole-archive', archive, '-Wl,--no-whole-archive'];
   execFileSync('cc', ['-shared', '-o', library, ...whole, '-lpthread', '-ldl', '-lrt', '-lm']);
   return library;
-}
-
-/**
- * What a program says.
- * @param {string} program
- * @param {string[]} args
- */
-function output(program, args) {
-  return execFileSync(program, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
 }
