@@ -66,7 +66,9 @@ function row(name, counts, missed) {
 }
 
 /** @param {number[]} counts */
-const percent = (counts) => (100 * counts.filter((count) => count > 0).length) / counts.length;
+function percent(counts) {
+  return (100 * counts.filter((count) => count > 0).length) / counts.length;
+}
 
 /**
  * The lines that did not run, neighbours together: 3, 7-9
