@@ -251,12 +251,12 @@ mod tests {
                 }
             });
             let refused = refused.count();
+            // The calls may be answered before the clock wakes.
+            let ended = (0..100_000).any(|_| ask(&embedder).is_err());
             assert!(
-                !faults.is_armed() && (point == Point::Clock || refused > 0),
+                ended && !faults.is_armed() && (point == Point::Clock || refused > 0),
                 "{point:?}: {refused}"
             );
-            drop(faults);
-            while ask(&embedder).is_ok() {}
             assert_eq!(ask(&embedder).unwrap_err().kind(), ErrorKind::Internal);
             embedder.close();
             assert_eq!(ask(&embedder).unwrap_err().kind(), ErrorKind::Closed);
