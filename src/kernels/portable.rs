@@ -1,4 +1,4 @@
-//! [`Simd`] in plain Rust: the reference for the others, and what aarch64 runs (compilers turn it into NEON).
+//! [`Simd`] in plain Rust: the reference for the others, and what a CPU with none of them runs.
 #![allow(
     clippy::undocumented_unsafe_blocks,
     reason = "every pointer access is under the contract of Simd"
@@ -104,7 +104,7 @@ impl Simd for Portable {
         unsafe { from.cast::<[u8; LANES]>().read_unaligned().map(f32::from) }
     }
     #[inline(always)]
-    unsafe fn zero_sums() -> [i32; LANES] {
+    unsafe fn first_sums(_: *const f32, _: *const f32) -> [i32; LANES] {
         [0; LANES]
     }
     #[inline(always)]

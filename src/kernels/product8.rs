@@ -225,7 +225,11 @@ impl Multiply<'_> {
             let mut products = [[S::splat(0.0); BLOCKS]; ROWS];
             let width = k * S::ACTIVATION_BYTES;
             for part in 0..S::PARTS {
-                let mut sums = [[S::zero_sums(); BLOCKS]; ROWS];
+                let first: [_; BLOCKS] = std::array::from_fn(|b| {
+                    let scales = self.weights.columns.as_ptr().add((block + b) * LANES);
+                    S::first_sums(scales, scales.add(n))
+                });
+                let mut sums = [first; ROWS];
                 let mut x = self.rows.values.as_ptr().add(row * width);
                 let mut w = self.weights.values.as_ptr().add(block * LANES * k);
                 w = w.add(part * (4 * LANES / S::PARTS));

@@ -50,7 +50,9 @@ pub trait Simd: Copy {
     /// Loads sixteen bytes as numbers.
     unsafe fn load_bytes(from: *const u8) -> Self::Floats;
 
-    unsafe fn zero_sums() -> Self::Sums;
+    /// What the sums of a part start from: 0, or what makes up for activations that
+    /// [`store_activations`](Simd::store_activations) shifted: by the scale of each column and its scaled sum of weights.
+    unsafe fn first_sums(scales: *const f32, scaled_sums: *const f32) -> Self::Sums;
     /// Loads the weights of a part: four for each of its columns.
     unsafe fn load_weights(from: *const i8) -> Self::Weights;
     /// Adds to each column's sum the product of its four weights with the four activations at `activations`, exactly.

@@ -85,7 +85,7 @@ impl Simd for Avx512 {
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
     }
     #[inline(always)]
-    unsafe fn zero_sums() -> __m512i {
+    unsafe fn first_sums(_: *const f32, _: *const f32) -> __m512i {
         unsafe { _mm512_setzero_si512() }
     }
     #[inline(always)]
@@ -230,7 +230,7 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_si256(to.cast(), words_of_avx2(value)) }
     }
     #[inline(always)]
-    unsafe fn zero_sums() -> [__m256i; 2] {
+    unsafe fn first_sums(_: *const f32, _: *const f32) -> [__m256i; 2] {
         unsafe { [_mm256_setzero_si256(); 2] }
     }
     #[inline(always)]
@@ -278,7 +278,7 @@ impl Simd for AvxVnni {
         unsafe { Self::store_bytes(to, value) }
     }
     #[inline(always)]
-    unsafe fn zero_sums() -> [__m256i; 2] {
+    unsafe fn first_sums(_: *const f32, _: *const f32) -> [__m256i; 2] {
         unsafe { [_mm256_setzero_si256(); 2] }
     }
     #[inline(always)]
