@@ -33,6 +33,8 @@ pub mod similarity;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
+mod tiles;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::sync::OnceLock;
@@ -43,6 +45,8 @@ use self::simd::Simd;
 /// The instruction set that the kernels run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isa {
+    /// AVX-512 with VNNI, and matrix tiles for products of bytes.
+    Amx,
     /// AVX-512 with VNNI.
     Avx512,
     /// AVX2 with VNNI.
@@ -83,6 +87,9 @@ impl Isa {
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512vnni")
             {
+                if tiles::are_available() {
+                    found.push(Self::Amx);
+                }
                 found.push(Self::Avx512);
             }
             if avx2 && is_x86_feature_detected!("avxvnni") {
@@ -109,6 +116,20 @@ pub trait Task {
     /// Only inside a function that enables the features of `S`, on a CPU that has them. Implementations are
     /// `#[inline(always)]`, or the features would not reach them.
     unsafe fn run<S: Simd>(self);
+
+    /// Does the work with [`Isa::Amx`].
+    ///
+    /// # Safety
+    /// As [`run`](Task::run) with [`x86::Avx512`], where [`tiles::are_available`].
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn run_on_tiles(self)
+    where
+        Self: Sized,
+    {
+        // SAFETY: the caller's promises.
+        unsafe { self.run::<x86::Avx512>() }
+    }
 }
 
 /// Runs `task` on `isa`.
@@ -120,6 +141,8 @@ pub unsafe fn run(isa: Isa, task: impl Task) {
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
+            Isa::Amx => amx(task),
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => avx512(task),
             #[cfg(target_arch = "x86_64")]
             Isa::AvxVnni => avx_vnni(task),
@@ -130,6 +153,13 @@ pub unsafe fn run(isa: Isa, task: impl Task) {
             _ => task.run::<Portable>(),
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn amx(task: impl Task) {
+    // SAFETY: this function enables the features; the caller checked the CPU.
+    unsafe { task.run_on_tiles() }
 }
 
 #[cfg(target_arch = "x86_64")]

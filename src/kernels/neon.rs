@@ -63,6 +63,13 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn prefetch(line: *const f32) {
+        // The intrinsic, _prefetch, is not stable yet.
+        unsafe {
+            asm!("prfm pldl2keep, [{line}]", line = in(reg) line, options(readonly, nostack, preserves_flags));
+        }
+    }
+    #[inline(always)]
     unsafe fn add(a: [float32x4_t; 4], b: [float32x4_t; 4]) -> [float32x4_t; 4] {
         zip(a, b, |a, b| unsafe { vaddq_f32(a, b) })
     }

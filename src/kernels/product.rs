@@ -34,9 +34,10 @@ impl Weights<'_> {
 /// Rows of a tile: its sums, the weights and one activation fill the registers of AVX-512, AVX2 and NEON.
 const TILE_ROWS: usize = 6;
 
-/// Columns of the input that are multiplied before the next ones: the weights of a tile stay in the second-level cache
-/// for all rows.
-const DEPTH: usize = 768;
+/// Weights that all rows are multiplied with before the next ones: they stay in the first-level cache.
+const PANEL_BYTES: usize = 24 << 10;
+/// Fewer rows than this use no weights often enough: they take them as they come, from front to back.
+const ROWS_WORTH_PANELS: usize = 48;
 
 /// Multiplies all rows with blocks of columns.
 ///
@@ -59,19 +60,16 @@ pub struct Multiply<'a> {
 impl Task for Multiply<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        for from in (0..self.weights.k).step_by(DEPTH) {
-            let depth = from..(from + DEPTH).min(self.weights.k);
-            let mut block = self.blocks.start;
-            while block < self.blocks.end {
-                // SAFETY: blocks and rows are within the weights and the output.
-                unsafe {
-                    if S::TILE_BLOCKS == 4 && self.blocks.end - block >= 4 {
-                        self.column_of_tiles::<S, 4>(block, depth.clone());
-                        block += 4;
-                    } else {
-                        self.column_of_tiles::<S, 1>(block, depth.clone());
-                        block += 1;
-                    }
+        let mut block = self.blocks.start;
+        while block < self.blocks.end {
+            // SAFETY: blocks and rows are within the weights and the output.
+            unsafe {
+                if S::TILE_BLOCKS == 4 && self.blocks.end - block >= 4 {
+                    self.column_of_tiles::<S, 4>(block);
+                    block += 4;
+                } else {
+                    self.column_of_tiles::<S, 1>(block);
+                    block += 1;
                 }
             }
         }
@@ -80,33 +78,66 @@ impl Task for Multiply<'_> {
 
 impl Multiply<'_> {
     #[inline(always)]
-    unsafe fn column_of_tiles<S: Simd, const BLOCKS: usize>(
+    unsafe fn column_of_tiles<S: Simd, const BLOCKS: usize>(&self, block: usize) {
+        let k = self.weights.k;
+        let rows = self.x.len() / k;
+        let panels = rows >= ROWS_WORTH_PANELS;
+        let depth = if panels {
+            PANEL_BYTES / (BLOCKS * LANES * size_of::<f32>())
+        } else {
+            k
+        };
+        for from in (0..k).step_by(depth) {
+            let depth = from..(from + depth).min(k);
+            let mut row = 0;
+            while row < rows {
+                let left = rows - row;
+                // Seven rows are better cut 4 + 3 than 6 + 1: the weights are loaded for few rows as for many.
+                let height = if left > TILE_ROWS && left < 2 * TILE_ROWS {
+                    left.div_ceil(2)
+                } else {
+                    left.min(TILE_ROWS)
+                };
+                // SAFETY: row + height <= rows.
+                unsafe {
+                    if panels {
+                        let share = depth.len() * row / rows..depth.len() * (row + height) / rows;
+                        self.ask_for_next_panel::<S, BLOCKS>(block, depth.end, share);
+                    }
+                    match height {
+                        1 => self.tile::<S, 1, BLOCKS>(row, block, depth.clone()),
+                        2 => self.tile::<S, 2, BLOCKS>(row, block, depth.clone()),
+                        3 => self.tile::<S, 3, BLOCKS>(row, block, depth.clone()),
+                        4 => self.tile::<S, 4, BLOCKS>(row, block, depth.clone()),
+                        5 => self.tile::<S, 5, BLOCKS>(row, block, depth.clone()),
+                        _ => self.tile::<S, 6, BLOCKS>(row, block, depth.clone()),
+                    }
+                }
+                row += height;
+            }
+        }
+    }
+
+    /// Each tile asks for a share of the weights that come next, so that the first tile over them need not wait.
+    #[inline(always)]
+    unsafe fn ask_for_next_panel<S: Simd, const BLOCKS: usize>(
         &self,
         block: usize,
-        depth: std::ops::Range<usize>,
+        end: usize,
+        share: std::ops::Range<usize>,
     ) {
-        let rows = self.x.len() / self.weights.k;
-        let mut row = 0;
-        while row < rows {
-            let left = rows - row;
-            // Seven rows are better cut 4 + 3 than 6 + 1: the weights are loaded for few rows as for many.
-            let height = if left > TILE_ROWS && left < 2 * TILE_ROWS {
-                left.div_ceil(2)
-            } else {
-                left.min(TILE_ROWS)
-            };
-            // SAFETY: row + height <= rows.
-            unsafe {
-                match height {
-                    1 => self.tile::<S, 1, BLOCKS>(row, block, depth.clone()),
-                    2 => self.tile::<S, 2, BLOCKS>(row, block, depth.clone()),
-                    3 => self.tile::<S, 3, BLOCKS>(row, block, depth.clone()),
-                    4 => self.tile::<S, 4, BLOCKS>(row, block, depth.clone()),
-                    5 => self.tile::<S, 5, BLOCKS>(row, block, depth.clone()),
-                    _ => self.tile::<S, 6, BLOCKS>(row, block, depth.clone()),
-                }
+        let k = self.weights.k;
+        let (block, from) = if end < k {
+            (block, end)
+        } else {
+            (block + BLOCKS, 0)
+        };
+        for i in share {
+            for b in 0..BLOCKS {
+                let line = ((block + b) * k + from + i) * LANES;
+                // SAFETY: asking reads nothing, wherever it is.
+                unsafe { S::prefetch(self.weights.values.as_ptr().wrapping_add(line)) };
             }
-            row += height;
         }
     }
 

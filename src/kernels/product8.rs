@@ -60,6 +60,17 @@ pub struct QuantizedRows {
     row: Vec<f32>,
 }
 
+impl QuantizedRows {
+    pub(super) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// `[rows, k]`, in the width that the instruction set reads.
+    pub(super) fn values(&self) -> &[u8] {
+        &self.values
+    }
+}
+
 /// Quantises `x` `[rows, k]`, leaving out the outliers of the weights that it will be multiplied with.
 pub struct Quantize<'a> {
     /// `[rows, k]`.
@@ -170,6 +181,16 @@ pub struct Multiply<'a> {
 }
 
 impl Task for Multiply<'_> {
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn run_on_tiles(mut self) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            self.blocks.start = super::tiles::multiply(&self);
+            self.run::<super::x86::Avx512>();
+        }
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let mut block = self.blocks.start;
@@ -191,7 +212,7 @@ impl Task for Multiply<'_> {
 impl Multiply<'_> {
     #[inline(always)]
     unsafe fn column_of_tiles<S: Simd, const BLOCKS: usize>(&self, block: usize) {
-        let rows = self.rows.ranges.len();
+        let rows = self.rows.len();
         let mut row = 0;
         while row < rows {
             let left = rows - row;
@@ -249,30 +270,54 @@ impl Multiply<'_> {
                     }
                 }
             }
-            let outliers = self.weights.outliers.len();
             for b in 0..BLOCKS {
-                let column = (block + b) * LANES;
-                let columns = self.weights.columns.as_ptr().add(column);
-                let (scale, sum, bias) = (
-                    S::load(columns),
-                    S::load(columns.add(n)),
-                    S::load(columns.add(2 * n)),
-                );
-                for r in 0..ROWS {
-                    let [row_scale, minimum] = self.rows.ranges[row + r];
-                    let mut y = S::mul_add(sum, S::splat(minimum), bias);
-                    for o in 0..outliers {
-                        let x = *self.rows.outliers.as_ptr().add((row + r) * outliers + o);
-                        let w = S::load(self.weights.outlier_weights.as_ptr().add(o * n + column));
-                        y = S::mul_add(S::splat(x), w, y);
+                if S::TILE_BLOCKS == 4 {
+                    self.finish::<S, ROWS>(row, block + b, std::array::from_fn(|r| products[r][b]));
+                } else {
+                    // The registers have no room for more than a row.
+                    for r in 0..ROWS {
+                        self.finish::<S, 1>(row + r, block + b, [products[r][b]]);
                     }
-                    let product = S::mul(products[r][b], scale);
-                    y = S::mul_add(product, S::splat(row_scale), y);
-                    if self.gelu {
-                        y = gelu::<S>(y);
-                    }
-                    S::store(self.out.add((row + r) * n + column), y);
                 }
+            }
+        }
+    }
+
+    /// Turns products of bytes of one block into the result.
+    #[inline(always)]
+    pub(super) unsafe fn finish<S: Simd, const ROWS: usize>(
+        &self,
+        row: usize,
+        block: usize,
+        products: [S::Floats; ROWS],
+    ) {
+        let n = self.weights.n;
+        let column = block * LANES;
+        let outliers = self.weights.outliers.len();
+        // SAFETY: row + ROWS and block are within bounds; is_consistent says that the lengths fit.
+        unsafe {
+            let columns = self.weights.columns.as_ptr().add(column);
+            let (scale, sum, bias) = (
+                S::load(columns),
+                S::load(columns.add(n)),
+                S::load(columns.add(2 * n)),
+            );
+            let ranges = self.rows.ranges.as_ptr().add(row).cast::<[[f32; 2]; ROWS]>();
+            let mut y = (*ranges).map(|[_, minimum]| S::mul_add(sum, S::splat(minimum), bias));
+            for o in 0..outliers {
+                let w = S::load(self.weights.outlier_weights.as_ptr().add(o * n + column));
+                for r in 0..ROWS {
+                    let x = *self.rows.outliers.as_ptr().add((row + r) * outliers + o);
+                    y[r] = S::mul_add(S::splat(x), w, y[r]);
+                }
+            }
+            for r in 0..ROWS {
+                let [row_scale, _] = (*ranges)[r];
+                y[r] = S::mul_add(S::mul(products[r], scale), S::splat(row_scale), y[r]);
+                if self.gelu {
+                    y[r] = gelu::<S>(y[r]);
+                }
+                S::store(self.out.add((row + r) * n + column), y[r]);
             }
         }
     }

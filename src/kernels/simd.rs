@@ -31,6 +31,8 @@ pub trait Simd: Copy {
     unsafe fn splat(value: f32) -> Self::Floats;
     unsafe fn load(from: *const f32) -> Self::Floats;
     unsafe fn store(to: *mut f32, value: Self::Floats);
+    /// Asks for the 64 bytes at `line`, which need not exist, into the second-level cache.
+    unsafe fn prefetch(line: *const f32);
     unsafe fn add(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     unsafe fn sub(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats;

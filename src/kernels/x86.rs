@@ -34,6 +34,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(to, value) }
     }
     #[inline(always)]
+    unsafe fn prefetch(line: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) }
+    }
+    #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_add_ps(a, b) }
     }
@@ -122,6 +126,10 @@ macro_rules! float_methods_of_avx2 {
                 _mm256_storeu_ps(to, value[0]);
                 _mm256_storeu_ps(to.add(8), value[1]);
             }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(line: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) }
         }
         #[inline(always)]
         unsafe fn add(a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
