@@ -18,7 +18,7 @@ const DEPTH: usize = 64;
 /// Rows and columns of what is computed at a time: two tiles of activations times two of weights make four of sums.
 const PAIR: usize = 2 * SIDE;
 
-/// Whether this CPU has tiles and the system lets this process use them, which Linux wants to be asked.
+/// Whether this CPU, which has AVX-512, has tiles and the system lets this process use them, which Linux wants to be asked.
 #[must_use]
 pub fn are_available() -> bool {
     #[cfg(target_os = "linux")]
@@ -28,10 +28,12 @@ pub fn are_available() -> bool {
         const REQUEST_PERMISSION: libc::c_long = 0x1023;
         const TILE_DATA: libc::c_long = 18;
         const TILES_AND_INT8: u32 = 1 << 24 | 1 << 25;
-        // SAFETY: the call takes two numbers. It fails where the kernel knows no tiles, whatever the CPU has.
-        __cpuid_count(0, 0).eax >= 7
-            && __cpuid_count(7, 0).edx & TILES_AND_INT8 == TILES_AND_INT8
-            && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
+        // SAFETY: every x86-64 CPU has the instruction, one with AVX-512 its leaf 7; and the call takes two numbers. It
+        // fails where the kernel knows no tiles, whatever the CPU has.
+        unsafe {
+            __cpuid_count(7, 0).edx & TILES_AND_INT8 == TILES_AND_INT8
+                && libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0
+        }
     }
     #[cfg(not(target_os = "linux"))]
     false
