@@ -60,8 +60,8 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// Whether products in `f32` are at least as fast here as ONNX Runtime's: measured on x86-64; for NEON bench/notes.md has
-    /// the reason.
+    /// Whether products in `f32` are taken to be as fast here as ONNX Runtime's: measured on x86-64; on NEON for what
+    /// bench/notes.md read off the code, for the weights that lie in memory once, and for the same vectors everywhere.
     #[must_use]
     pub fn has_fast_floats(self) -> bool {
         self != Self::Portable
@@ -120,7 +120,7 @@ pub trait Task {
     /// Does the work with [`Isa::Amx`].
     ///
     /// # Safety
-    /// As [`run`](Task::run) with [`x86::Avx512`], where [`tiles::are_available`].
+    /// As [`run`](Task::run) with `x86::Avx512`, where `tiles::are_available`.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     unsafe fn run_on_tiles(self)

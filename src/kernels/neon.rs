@@ -132,7 +132,7 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn first_sums(scales: *const f32, scaled_sums: *const f32) -> [int32x4_t; 4] {
-        // A sum of up to 33,000 weights is less than a half off after its two roundings, and 0 / 0, of a column without
+        // A sum of up to 33,000 weights of at most 127 is less than a half off after its two roundings, and 0 / 0, of a column without
         // weights, converts to 0.
         unsafe {
             zip(Self::load(scaled_sums), Self::load(scales), |sum, scale| {

@@ -6,7 +6,7 @@
 //! A few columns of the input, the outliers, would stretch the range of every row: they stay in `f32` on both sides.
 //!
 //! Layout of the weights, in the file and in memory, on every CPU: `[n / 16][k / 4][16][4]`, sixteen columns of four
-//! weights after each other, which is what a VNNI instruction reads.
+//! weights after each other, which is what dot products of four bytes read, and tiles.
 
 use super::Task;
 use super::simd::{LANES, Simd, fold, gelu};
@@ -251,7 +251,7 @@ impl Multiply<'_> {
                     S::first_sums(scales, scales.add(n))
                 });
                 let mut sums = [first; ROWS];
-                let mut x = self.rows.values.as_ptr().add(row * width);
+                let mut x = self.rows.values().as_ptr().add(row * width);
                 let mut w = self.weights.values.as_ptr().add(block * LANES * k);
                 w = w.add(part * (4 * LANES / S::PARTS));
                 for _ in 0..k / 4 {

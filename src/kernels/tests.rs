@@ -71,7 +71,9 @@ proptest! {
     ) {
         let (k, n) = (16 * k, 16 * n);
         let x = noise(seed, rows * k, 3.0);
-        let plain: Vec<i8> = noise(seed ^ 1, k * n, 127.0).iter().map(|w| *w as i8).collect();
+        let mut plain: Vec<i8> = noise(seed ^ 1, k * n, 127.0).iter().map(|w| *w as i8).collect();
+        // A column without weights, whose scale is 0.
+        plain.iter_mut().skip(n - 1).step_by(n).for_each(|w| *w = 0);
         let outliers = [3_i32, 7];
         let mut values = vec![0_i8; k * n];
         for i in 0..k {
@@ -81,7 +83,8 @@ proptest! {
                 }
             }
         }
-        let columns = columns(seed ^ 2, n, &values);
+        let mut columns = columns(seed ^ 2, n, &values);
+        columns[n - 1] = 0.0;
         let outlier_weights = noise(seed ^ 3, 2 * n, 1.0);
         let weights = Weights { k, n, values: &values, columns: &columns, outliers: &outliers, outlier_weights: &outlier_weights };
         prop_assert!(weights.is_consistent());

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::embedder::to_js;
 use crate::config::{self, DEFAULT_MODEL, EmbedderConfig};
 use crate::error::Error;
-use crate::kernels::Isa;
 use crate::model::store::settings::Settings;
 use crate::runtime;
 
@@ -100,7 +99,10 @@ fn features() -> Vec<&'static str> {
         ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
         ("avx512vnni", std::arch::is_x86_feature_detected!("avx512vnni")),
         ("avxvnni", std::arch::is_x86_feature_detected!("avxvnni")),
-        ("amx-int8", Isa::detect() == Isa::Amx),
+        (
+            "amx-int8",
+            crate::kernels::Isa::detect() == crate::kernels::Isa::Amx,
+        ),
     ];
     #[cfg(target_arch = "aarch64")]
     let known = [
