@@ -17,11 +17,6 @@ use super::simd::Simd;
 pub struct Neon;
 
 #[inline(always)]
-fn map(a: [float32x4_t; 4], f: impl Fn(float32x4_t) -> float32x4_t) -> [float32x4_t; 4] {
-    a.map(f)
-}
-
-#[inline(always)]
 fn zip(
     a: [float32x4_t; 4],
     b: [float32x4_t; 4],
@@ -100,11 +95,11 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn round(a: [float32x4_t; 4]) -> [float32x4_t; 4] {
-        map(a, |a| unsafe { vrndnq_f32(a) })
+        a.map(|a| unsafe { vrndnq_f32(a) })
     }
     #[inline(always)]
     unsafe fn pow2(n: [float32x4_t; 4]) -> [float32x4_t; 4] {
-        map(n, |n| unsafe {
+        n.map(|n| unsafe {
             let exponent = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
             vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
         })
@@ -132,8 +127,8 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn first_sums(scales: *const f32, scaled_sums: *const f32) -> [int32x4_t; 4] {
-        // A sum of up to 33,000 weights of at most 127 is less than a half off after its two roundings, and 0 / 0, of a column without
-        // weights, converts to 0.
+        // A sum of up to 33,000 weights of at most 127 is less than a half off after its two roundings, and 0 / 0, of a
+        // column without weights, converts to 0.
         unsafe {
             zip(Self::load(scaled_sums), Self::load(scales), |sum, scale| {
                 vdivq_f32(sum, scale)

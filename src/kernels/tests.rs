@@ -34,6 +34,12 @@ fn columns(seed: u64, n: usize, values: &[i8]) -> Vec<f32> {
     columns
 }
 
+/// Whether `out` is what the first instruction set with fused multiply-add gave: the same arithmetic in the same order.
+fn same_bits(first: &mut Option<Vec<f32>>, isa: Isa, out: &[f32]) -> bool {
+    let fused = isa != Isa::Portable || cfg!(target_arch = "aarch64");
+    !fused || first.get_or_insert_with(|| out.to_vec()) == out
+}
+
 fn gelu(x: f64) -> f64 {
     // erf by its series: slow and sure.
     let z = x / std::f64::consts::SQRT_2;
@@ -112,7 +118,7 @@ proptest! {
             }
         }
         let largest = expected.iter().fold(1.0_f64, |a, b| a.max(b.abs()));
-        let mut first: Option<Vec<f32>> = None;
+        let mut first = None;
         for isa in Isa::available() {
             let mut quantized = QuantizedRows::default();
             let mut out = vec![f32::NAN; rows * n];
@@ -127,10 +133,7 @@ proptest! {
             for (a, e) in out.iter().zip(&expected) {
                 prop_assert!((f64::from(*a) - e).abs() <= 4e-6 * largest, "{isa:?}: {a} for {e}");
             }
-            // With fused multiply-add the same arithmetic in the same order: the same bits.
-            if isa != Isa::Portable || cfg!(target_arch = "aarch64") {
-                prop_assert_eq!(first.get_or_insert_with(|| out.clone()), &out);
-            }
+            prop_assert!(same_bits(&mut first, isa, &out), "{isa:?}");
         }
     }
 
@@ -148,6 +151,7 @@ proptest! {
         let bias = noise(seed ^ 2, n, 1.0);
         let weights = product::Weights { k, n, values: &values, bias: &bias };
         prop_assert!(weights.is_consistent());
+        let mut first = None;
         for isa in Isa::available() {
             let multiply = |x: &[f32]| {
                 let mut out = vec![f32::NAN; x.len() / k * n];
@@ -160,6 +164,7 @@ proptest! {
                 out
             };
             let out = multiply(&x);
+            prop_assert!(same_bits(&mut first, isa, &out), "{isa:?}");
             for r in 0..rows {
                 for c in 0..n {
                     let sum: f64 = (0..k).map(|i| f64::from(x[r * k + i]) * f64::from(plain[i * n + c])).sum();
@@ -203,10 +208,12 @@ proptest! {
         let (x, residual) = (noise(seed, rows * hidden, 4.0), noise(seed ^ 1, rows * hidden, 4.0));
         let (gamma, beta) = (noise(seed ^ 2, hidden, 1.0), noise(seed ^ 3, hidden, 1.0));
         let norm = Norm { gamma: &gamma, beta: &beta, epsilon: 1e-5 };
+        let mut first = None;
         for isa in Isa::available() {
             let mut out = x.clone();
             // SAFETY: available, and the lengths fit.
             unsafe { run(isa, AddAndNormalize { out: &mut out, residual: &residual, norm }) };
+            prop_assert!(same_bits(&mut first, isa, &out), "{isa:?}");
             for r in 0..rows {
                 let sum: Vec<f64> = (0..hidden).map(|i| f64::from(x[r * hidden + i]) + f64::from(residual[r * hidden + i])).collect();
                 let mean = sum.iter().sum::<f64>() / hidden as f64;
@@ -227,6 +234,7 @@ proptest! {
         let mask: Vec<f32> = (0..total).map(|t| if t < tokens { 0.0 } else { f32::MIN }).collect();
         let position = noise(seed ^ 1, total * total, 1.0);
         let scale = 1.0 / (head_size as f32).sqrt();
+        let mut first = None;
         for isa in Isa::available() {
             let mut scratch = Scratch::default();
             let mut attend = |total: usize, mask: &[f32]| {
@@ -248,6 +256,7 @@ proptest! {
                 out
             };
             let out = attend(total, &mask);
+            prop_assert!(same_bits(&mut first, isa, &out), "{isa:?}");
             for head in 0..heads {
                 for q in 0..tokens {
                     let at = |row: usize, part: usize, d: usize| f64::from(x[row * 3 * hidden + part * hidden + head * head_size + d]);
