@@ -139,7 +139,7 @@ proptest! {
 
     #[test]
     fn float_product_matches_its_definition_and_keeps_rows_apart(
-        rows in prop_oneof![1..20_usize, 45..60_usize], k in prop_oneof![1..100_usize, 760..780_usize, 1530..1545_usize], n in 1..9_usize, seed: u64, with_gelu: bool,
+        rows in prop_oneof![1..20_usize, 45..60_usize], k in prop_oneof![1..100_usize, 760..780_usize], n in 1..9_usize, seed: u64, with_gelu: bool,
     ) {
         let n = 16 * n;
         let x = noise(seed, rows * k, 1.0);
