@@ -34,6 +34,7 @@ pub mod similarity;
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
+mod tiling;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

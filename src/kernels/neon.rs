@@ -58,10 +58,10 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
-    unsafe fn prefetch(line: *const f32) {
+    unsafe fn prefetch(at: *const u8) {
         // The intrinsic, _prefetch, is not stable yet.
         unsafe {
-            asm!("prfm pldl2keep, [{line}]", line = in(reg) line, options(readonly, nostack, preserves_flags));
+            asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
         }
     }
     #[inline(always)]

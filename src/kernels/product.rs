@@ -5,6 +5,7 @@
 
 use super::Task;
 use super::simd::{LANES, Simd, gelu};
+use super::tiling::{Sides, Strips, Tiled};
 
 /// Weights of one product, as they stand in the mapped file.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +32,8 @@ impl Weights<'_> {
     }
 }
 
-/// Rows of a tile: its sums, the weights and one activation fill the registers of AVX-512, AVX2 and NEON.
-const TILE_ROWS: usize = 6;
-
-/// Weights that all rows are multiplied with before the next ones: they stay in the first-level cache.
-const PANEL_BYTES: usize = 24 << 10;
-/// Fewer rows than this use no weights often enough: they take them as they come, from front to back.
-const ROWS_WORTH_PANELS: usize = 48;
+/// Columns of the input after which the other rows come first: 192 KB of weights, in the second-level cache.
+const DEPTH: usize = 768;
 
 /// Multiplies all rows with blocks of columns.
 ///
@@ -60,93 +56,28 @@ pub struct Multiply<'a> {
 impl Task for Multiply<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let mut block = self.blocks.start;
-        while block < self.blocks.end {
-            // SAFETY: blocks and rows are within the weights and the output.
-            unsafe {
-                if S::TILE_BLOCKS == 4 && self.blocks.end - block >= 4 {
-                    self.column_of_tiles::<S, 4>(block);
-                    block += 4;
-                } else {
-                    self.column_of_tiles::<S, 1>(block);
-                    block += 1;
-                }
-            }
-        }
+        let k = self.weights.k;
+        let sides = Sides {
+            rows: self.x.len() / k,
+            x: self.x.as_ptr().cast(),
+            row: k * size_of::<f32>(),
+            x_step: size_of::<f32>(),
+            weights: self.weights.values.as_ptr().cast(),
+            steps: k,
+            depth: DEPTH,
+        };
+        // SAFETY: is_consistent says that the lengths fit.
+        unsafe { sides.multiply::<S>(self.blocks.clone(), &self) };
     }
 }
 
-impl Multiply<'_> {
-    #[inline(always)]
-    unsafe fn column_of_tiles<S: Simd, const BLOCKS: usize>(&self, block: usize) {
-        let k = self.weights.k;
-        let rows = self.x.len() / k;
-        let panels = rows >= ROWS_WORTH_PANELS;
-        let depth = if panels {
-            PANEL_BYTES / (BLOCKS * LANES * size_of::<f32>())
-        } else {
-            k
-        };
-        for from in (0..k).step_by(depth) {
-            let depth = from..(from + depth).min(k);
-            let mut row = 0;
-            while row < rows {
-                let left = rows - row;
-                // Seven rows are better cut 4 + 3 than 6 + 1: the weights are loaded for few rows as for many.
-                let height = if left > TILE_ROWS && left < 2 * TILE_ROWS {
-                    left.div_ceil(2)
-                } else {
-                    left.min(TILE_ROWS)
-                };
-                // SAFETY: row + height <= rows.
-                unsafe {
-                    if panels {
-                        let share = depth.len() * row / rows..depth.len() * (row + height) / rows;
-                        self.ask_for_next_panel::<S, BLOCKS>(block, depth.end, share);
-                    }
-                    match height {
-                        1 => self.tile::<S, 1, BLOCKS>(row, block, depth.clone()),
-                        2 => self.tile::<S, 2, BLOCKS>(row, block, depth.clone()),
-                        3 => self.tile::<S, 3, BLOCKS>(row, block, depth.clone()),
-                        4 => self.tile::<S, 4, BLOCKS>(row, block, depth.clone()),
-                        5 => self.tile::<S, 5, BLOCKS>(row, block, depth.clone()),
-                        _ => self.tile::<S, 6, BLOCKS>(row, block, depth.clone()),
-                    }
-                }
-                row += height;
-            }
-        }
-    }
-
-    /// Each tile asks for a share of the weights that come next, so that the first tile over them need not wait.
-    #[inline(always)]
-    unsafe fn ask_for_next_panel<S: Simd, const BLOCKS: usize>(
-        &self,
-        block: usize,
-        end: usize,
-        share: std::ops::Range<usize>,
-    ) {
-        let k = self.weights.k;
-        let (block, from) = if end < k {
-            (block, end)
-        } else {
-            (block + BLOCKS, 0)
-        };
-        for i in share {
-            for b in 0..BLOCKS {
-                let line = ((block + b) * k + from + i) * LANES;
-                // SAFETY: asking reads nothing, wherever it is.
-                unsafe { S::prefetch(self.weights.values.as_ptr().wrapping_add(line)) };
-            }
-        }
-    }
-
+impl Tiled for Multiply<'_> {
     #[inline(always)]
     unsafe fn tile<S: Simd, const ROWS: usize, const BLOCKS: usize>(
         &self,
         row: usize,
         block: usize,
-        depth: std::ops::Range<usize>,
+        strips: Strips,
     ) {
         let Weights { k, n, .. } = self.weights;
         // SAFETY: row + ROWS and block + BLOCKS are within bounds; is_consistent says that the lengths fit.
@@ -155,28 +86,22 @@ impl Multiply<'_> {
             let mut sums = [[S::splat(0.0); BLOCKS]; ROWS];
             for r in 0..ROWS {
                 for b in 0..BLOCKS {
-                    sums[r][b] = S::load(if depth.start == 0 {
+                    sums[r][b] = S::load(if strips.steps.start == 0 {
                         self.weights.bias.as_ptr().add((block + b) * LANES)
                     } else {
                         out.add(r * n + b * LANES).cast_const()
                     });
                 }
             }
-            let x = self.x.as_ptr().add(row * k);
-            let w = self.weights.values.as_ptr().add(block * LANES * k);
-            for i in depth.clone() {
-                let weights: [_; BLOCKS] = std::array::from_fn(|b| S::load(w.add((b * k + i) * LANES)));
-                for r in 0..ROWS {
-                    let x = S::splat(*x.add(r * k + i));
-                    for b in 0..BLOCKS {
-                        sums[r][b] = S::mul_add(x, weights[b], sums[r][b]);
-                    }
-                }
-            }
+            strips.add_products::<S, _, _, ROWS, BLOCKS>(
+                &mut sums,
+                |line| S::load(line.cast()),
+                |sum, x, weights| S::mul_add(S::splat(*x.cast()), weights, sum),
+            );
             for r in 0..ROWS {
                 for b in 0..BLOCKS {
                     let mut y = sums[r][b];
-                    if self.gelu && depth.end == k {
+                    if self.gelu && strips.steps.end == k {
                         y = gelu::<S>(y);
                     }
                     S::store(out.add(r * n + b * LANES), y);

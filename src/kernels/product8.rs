@@ -10,6 +10,7 @@
 
 use super::Task;
 use super::simd::{LANES, Simd, fold, gelu};
+use super::tiling::{LINE, Sides, Strips, Tiled};
 
 /// Weights of one product, as they stand in the mapped file.
 #[derive(Debug, Clone, Copy)]
@@ -193,82 +194,51 @@ impl Task for Multiply<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let mut block = self.blocks.start;
-        while block < self.blocks.end {
-            // SAFETY: blocks and rows are within the weights and the output.
-            unsafe {
-                if S::TILE_BLOCKS == 4 && self.blocks.end - block >= 4 {
-                    self.column_of_tiles::<S, 4>(block);
-                    block += 4;
-                } else {
-                    self.column_of_tiles::<S, 1>(block);
-                    block += 1;
-                }
-            }
-        }
+        let k = self.weights.k;
+        let sides = Sides {
+            rows: self.rows.len(),
+            x: self.rows.values().as_ptr(),
+            row: k * S::ACTIVATION_BYTES,
+            x_step: 4 * S::ACTIVATION_BYTES,
+            weights: self.weights.values.as_ptr().cast(),
+            steps: k / 4,
+            // Sums are too many to put aside. Up to 3072 columns of the input are 192 KB of weights, in the second-level cache.
+            depth: k / 4,
+        };
+        // SAFETY: is_consistent says that the lengths fit.
+        unsafe { sides.multiply::<S>(self.blocks.clone(), &self) };
     }
 }
 
-impl Multiply<'_> {
+impl Tiled for Multiply<'_> {
     #[inline(always)]
-    unsafe fn column_of_tiles<S: Simd, const BLOCKS: usize>(&self, block: usize) {
-        let rows = self.rows.len();
-        let mut row = 0;
-        while row < rows {
-            let left = rows - row;
-            // Seven rows are better cut 4 + 3 than 6 + 1: the weights are loaded for few rows as for many.
-            let height = if left > S::TILE_ROWS && left < 2 * S::TILE_ROWS {
-                left.div_ceil(2)
-            } else {
-                left.min(S::TILE_ROWS)
-            };
-            // SAFETY: row + height <= rows.
-            unsafe {
-                match height {
-                    1 => self.tile::<S, 1, BLOCKS>(row, block),
-                    2 => self.tile::<S, 2, BLOCKS>(row, block),
-                    3 if S::TILE_ROWS > 2 => self.tile::<S, 3, BLOCKS>(row, block),
-                    4 if S::TILE_ROWS > 2 => self.tile::<S, 4, BLOCKS>(row, block),
-                    5 if S::TILE_ROWS > 4 => self.tile::<S, 5, BLOCKS>(row, block),
-                    _ if S::TILE_ROWS > 4 => self.tile::<S, 6, BLOCKS>(row, block),
-                    _ => {}
-                }
-            }
-            row += height;
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn tile<S: Simd, const ROWS: usize, const BLOCKS: usize>(&self, row: usize, block: usize) {
-        let Weights { k, n, .. } = self.weights;
+    unsafe fn tile<S: Simd, const ROWS: usize, const BLOCKS: usize>(
+        &self,
+        row: usize,
+        block: usize,
+        mut strips: Strips,
+    ) {
+        let n = self.weights.n;
         // SAFETY: row + ROWS and block + BLOCKS are within bounds; is_consistent says that the lengths fit.
         unsafe {
             let mut products = [[S::splat(0.0); BLOCKS]; ROWS];
-            let width = k * S::ACTIVATION_BYTES;
             for part in 0..S::PARTS {
                 let first: [_; BLOCKS] = std::array::from_fn(|b| {
                     let scales = self.weights.columns.as_ptr().add((block + b) * LANES);
                     S::first_sums(scales, scales.add(n))
                 });
                 let mut sums = [first; ROWS];
-                let mut x = self.rows.values().as_ptr().add(row * width);
-                let mut w = self.weights.values.as_ptr().add(block * LANES * k);
-                w = w.add(part * (4 * LANES / S::PARTS));
-                for _ in 0..k / 4 {
-                    let weights: [_; BLOCKS] = std::array::from_fn(|b| S::load_weights(w.add(b * LANES * k)));
-                    for r in 0..ROWS {
-                        for b in 0..BLOCKS {
-                            sums[r][b] = S::dot(sums[r][b], x.add(r * width), weights[b]);
-                        }
-                    }
-                    x = x.add(4 * S::ACTIVATION_BYTES);
-                    w = w.add(4 * LANES);
-                }
+                strips.add_products::<S, _, _, ROWS, BLOCKS>(
+                    &mut sums,
+                    |line| S::load_weights(line.cast()),
+                    |sums, x, weights| S::dot(sums, x, weights),
+                );
                 for r in 0..ROWS {
                     for b in 0..BLOCKS {
                         S::place_sums(&mut products[r][b], part, sums[r][b]);
                     }
                 }
+                strips.weights = strips.weights.wrapping_add(LINE / S::PARTS);
             }
             for b in 0..BLOCKS {
                 if S::TILE_BLOCKS == 4 {
@@ -282,7 +252,9 @@ impl Multiply<'_> {
             }
         }
     }
+}
 
+impl Multiply<'_> {
     /// Turns products of bytes of one block into the result.
     #[inline(always)]
     pub(super) unsafe fn finish<S: Simd, const ROWS: usize>(

@@ -23,7 +23,7 @@ pub trait Simd: Copy {
     const PARTS: usize;
     /// Bytes of an activation as [`dot`](Simd::dot) reads it.
     const ACTIVATION_BYTES: usize;
-    /// Rows of a tile of an integer product: its sums, the weights and one activation must fit the registers.
+    /// Rows of a tile, up to 6: its sums, the weights and one activation must fit the registers.
     const TILE_ROWS: usize;
     /// Blocks of columns of a tile, 1 or 4.
     const TILE_BLOCKS: usize;
@@ -31,8 +31,8 @@ pub trait Simd: Copy {
     unsafe fn splat(value: f32) -> Self::Floats;
     unsafe fn load(from: *const f32) -> Self::Floats;
     unsafe fn store(to: *mut f32, value: Self::Floats);
-    /// Asks for the 64 bytes at `line`, which need not exist, into the second-level cache.
-    unsafe fn prefetch(line: *const f32);
+    /// Asks for the line of memory at `at`, which need not exist, into the caches.
+    unsafe fn prefetch(at: *const u8);
     unsafe fn add(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     unsafe fn sub(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     unsafe fn mul(a: Self::Floats, b: Self::Floats) -> Self::Floats;

@@ -34,8 +34,8 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(to, value) }
     }
     #[inline(always)]
-    unsafe fn prefetch(line: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) }
+    unsafe fn prefetch(at: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
     #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
@@ -128,8 +128,8 @@ macro_rules! float_methods_of_avx2 {
             }
         }
         #[inline(always)]
-        unsafe fn prefetch(line: *const f32) {
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) }
+        unsafe fn prefetch(at: *const u8) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
         }
         #[inline(always)]
         unsafe fn add(a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
