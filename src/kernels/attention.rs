@@ -1,9 +1,13 @@
-//! Attention of one head over one text, in `f32`: scores, softmax and weighted sum without a transposed copy of the input.
+//! Attention of one head over one text, in `f32`: two products with a softmax between them.
+//!
+//! Rows of the input are thousands of bytes apart and would share a few sets of the first-level cache, so keys and values
+//! are copied first, to lie as the weights of a product do.
 
 use std::collections::TryReserveError;
 
 use super::Task;
 use super::simd::{LANES, Simd, exp, fold};
+use super::tiling::{Sides, Strips, Tiled};
 
 /// A tensor that is added to the scores: a mask, a relative position bias.
 #[derive(Debug, Clone, Copy)]
@@ -17,9 +21,11 @@ pub struct Bias<'a> {
 /// Memory of one head's work. Kept and reused.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// `[tokens / 16][head_size][16]`.
+    /// `[tokens / 16][head_size][16]`, the last sixteen filled up with 0.
     keys: Vec<f32>,
-    /// `[6][tokens rounded up to 16]`.
+    /// `[head_size / 16][tokens][16]`.
+    values: Vec<f32>,
+    /// `[up to ROWS][tokens rounded up to 16]`.
     scores: Vec<f32>,
 }
 
@@ -32,7 +38,8 @@ impl Scratch {
         let padded = tokens.next_multiple_of(LANES);
         let grow = |part: &mut Vec<f32>, len: usize| part.try_reserve_exact(len.saturating_sub(part.len()));
         grow(&mut self.keys, padded * head_size)?;
-        grow(&mut self.scores, ROWS * padded)
+        grow(&mut self.values, tokens * head_size)?;
+        grow(&mut self.scores, tokens.min(ROWS) * padded)
     }
 }
 
@@ -57,94 +64,113 @@ pub struct Attend<'a> {
     pub scratch: &'a mut Scratch,
 }
 
-const ROWS: usize = 6;
+/// Queries at a time: their scores stay in the second-level cache, and those of a long text need not all be there at once.
+const ROWS: usize = 96;
 
 impl Task for Attend<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(mut self) {
         // SAFETY: the contract of Attend.
         unsafe {
-            self.transpose_keys();
-            let mut row = 0;
-            while row < self.tokens {
-                let left = self.tokens - row;
-                match left {
-                    1 => self.rows::<S, 1>(row),
-                    2..=3 => self.rows::<S, 2>(row),
-                    4..=5 => self.rows::<S, 4>(row),
-                    _ => self.rows::<S, ROWS>(row),
-                }
-                row += match left {
-                    1 => 1,
-                    2..=3 => 2,
-                    4..=5 => 4,
-                    _ => ROWS,
-                };
+            self.copy_keys::<S>();
+            self.copy_values::<S>();
+            let padded = self.tokens.next_multiple_of(LANES);
+            self.scratch.scores.resize(self.tokens.min(ROWS) * padded, 0.0);
+            for row in (0..self.tokens).step_by(ROWS) {
+                self.rows::<S>(row, ROWS.min(self.tokens - row));
             }
         }
     }
 }
 
 impl Attend<'_> {
-    /// Writes the keys so that sixteen neighbours of one dimension lie together; the rest of the last sixteen is 0.
+    /// Writes the keys so that sixteen neighbours of one dimension lie together.
     #[inline(always)]
-    unsafe fn transpose_keys(&mut self) {
-        let blocks = self.tokens.div_ceil(LANES);
-        let padded = blocks * LANES;
+    unsafe fn copy_keys<S: Simd>(&mut self) {
+        let padded = self.tokens.next_multiple_of(LANES);
         self.scratch.keys.resize(padded * self.head_size, 0.0);
-        self.scratch.scores.resize(ROWS * padded, 0.0);
+        let to = self.scratch.keys.as_mut_ptr();
         for token in 0..padded {
-            let to = &mut self.scratch.keys[token / LANES * LANES * self.head_size + token % LANES..];
-            for d in 0..self.head_size {
-                to[d * LANES] = if token < self.tokens {
-                    // SAFETY: tokens and head_size bound the keys.
-                    unsafe { *self.key.add(token * self.stride + d) }
+            // SAFETY: tokens and head_size bound the keys and the copy.
+            unsafe {
+                let to = to.add(token / LANES * LANES * self.head_size + token % LANES);
+                if token < self.tokens {
+                    let key = self.key.add(token * self.stride);
+                    self.ask_for::<S>(self.key, token);
+                    for d in 0..self.head_size {
+                        *to.add(d * LANES) = *key.add(d);
+                    }
                 } else {
-                    0.0
-                };
+                    for d in 0..self.head_size {
+                        *to.add(d * LANES) = 0.0;
+                    }
+                }
             }
         }
     }
 
+    /// Asks for what a few tokens later is read of `part`: it is too far away for the CPU to see that it will be.
     #[inline(always)]
-    unsafe fn rows<S: Simd, const ROWS: usize>(&mut self, row: usize) {
-        let padded = self.tokens.div_ceil(LANES) * LANES;
-        let scores = self.scratch.scores.as_mut_ptr();
-        let mut sums = [0.0_f32; ROWS];
-        // SAFETY: the scratch has six rows of scores and every key; ROWS rows are left.
-        unsafe {
-            let left = Matrix {
-                from: self.query.add(row * self.stride),
-                stride: self.stride,
-            };
-            let right = Panels {
-                from: self.scratch.keys.as_ptr(),
-                step: LANES,
-                block: LANES * self.head_size,
-            };
-            product::<S, ROWS>(left, right, self.head_size, padded / LANES, scores, padded);
-            for (r, sum) in sums.iter_mut().enumerate() {
-                *sum = self.softmax::<S>(scores.add(r * padded), row + r);
+    unsafe fn ask_for<S: Simd>(&self, part: *const f32, token: usize) {
+        const AHEAD: usize = 8;
+        for d in (0..self.head_size).step_by(LANES) {
+            // SAFETY: what is asked for need not exist.
+            unsafe { S::prefetch(part.wrapping_add((token + AHEAD) * self.stride + d).cast()) };
+        }
+    }
+
+    /// Writes the values so that sixteen dimensions of neighbouring tokens lie together.
+    #[inline(always)]
+    unsafe fn copy_values<S: Simd>(&mut self) {
+        self.scratch.values.resize(self.tokens * self.head_size, 0.0);
+        let to = self.scratch.values.as_mut_ptr();
+        for token in 0..self.tokens {
+            // SAFETY: tokens and head_size bound the values and the copy.
+            unsafe {
+                self.ask_for::<S>(self.value, token);
+                for d in (0..self.head_size).step_by(LANES) {
+                    let value = S::load(self.value.add(token * self.stride + d));
+                    S::store(to.add(d * self.tokens + token * LANES), value);
+                }
             }
-            let left = Matrix {
-                from: scores.cast_const(),
-                stride: padded,
+        }
+    }
+
+    /// Attention of `count` queries from `row` on.
+    #[inline(always)]
+    unsafe fn rows<S: Simd>(&mut self, row: usize, count: usize) {
+        let padded = self.tokens.next_multiple_of(LANES);
+        let scores = self.scratch.scores.as_mut_ptr();
+        let (mut highest, mut sums) = ([0.0_f32; ROWS], [0.0_f32; ROWS]);
+        // SAFETY: the scratch has the scores of `count` rows, every key and every value; the rows are there.
+        unsafe {
+            let of_keys = Product {
+                x: self.query.add(row * self.stride),
+                x_stride: self.stride,
+                depth: self.head_size,
+                right: self.scratch.keys.as_ptr(),
+                out: scores,
+                out_stride: padded,
             };
-            let right = Panels {
-                from: self.value,
-                step: self.stride,
-                block: LANES,
-            };
+            of_keys.run::<S>(count, padded / LANES);
+            // One after the other for all rows: then no row waits for what it is folded to.
+            for (r, highest) in highest.iter_mut().take(count).enumerate() {
+                *highest = self.scale_and_bias::<S>(scores.add(r * padded), row + r);
+            }
+            for (r, sum) in sums.iter_mut().take(count).enumerate() {
+                *sum = self.exponentials::<S>(scores.add(r * padded), highest[r]);
+            }
             let out = self.out.add(row * self.out_stride);
-            product::<S, ROWS>(
-                left,
-                right,
-                self.tokens,
-                self.head_size / LANES,
+            let of_values = Product {
+                x: scores,
+                x_stride: padded,
+                depth: self.tokens,
+                right: self.scratch.values.as_ptr(),
                 out,
-                self.out_stride,
-            );
-            for (r, sum) in sums.iter().enumerate() {
+                out_stride: self.out_stride,
+            };
+            of_values.run::<S>(count, self.head_size / LANES);
+            for (r, sum) in sums.iter().take(count).enumerate() {
                 let inverse = S::splat(1.0 / sum);
                 for d in (0..self.head_size).step_by(LANES) {
                     let to = out.add(r * self.out_stride + d);
@@ -154,9 +180,9 @@ impl Attend<'_> {
         }
     }
 
-    /// Turns scores into weights that are still to be divided by their sum, which it answers.
+    /// Scales the scores of a row and adds its biases; answers the highest. What fills up the last sixteen gets the lowest.
     #[inline(always)]
-    unsafe fn softmax<S: Simd>(&self, scores: *mut f32, row: usize) -> f32 {
+    unsafe fn scale_and_bias<S: Simd>(&self, scores: *mut f32, row: usize) -> f32 {
         let whole = self.tokens / LANES * LANES;
         // SAFETY: `scores` has the tokens rounded up to sixteen; the biases have `tokens` values from `row * stride` on.
         unsafe {
@@ -182,10 +208,18 @@ impl Attend<'_> {
                 S::store(scores.add(whole), score);
                 highest = S::max(highest, score);
             }
-            let highest = S::splat(fold::<S>(highest, f32::max));
+            fold::<S>(highest, f32::max)
+        }
+    }
+
+    /// Turns the scores of a row into weights that are still to be divided by their sum, which it answers.
+    #[inline(always)]
+    unsafe fn exponentials<S: Simd>(&self, scores: *mut f32, highest: f32) -> f32 {
+        // SAFETY: `scores` has the tokens rounded up to sixteen.
+        unsafe {
             let mut sum = S::splat(0.0);
             for i in (0..self.tokens).step_by(LANES) {
-                let weight = exp::<S>(S::sub(S::load(scores.add(i)), highest));
+                let weight = exp::<S>(S::sub(S::load(scores.add(i)), S::splat(highest)));
                 S::store(scores.add(i), weight);
                 sum = S::add(sum, weight);
             }
@@ -194,78 +228,54 @@ impl Attend<'_> {
     }
 }
 
-/// Rows of the left side.
-#[derive(Clone, Copy)]
-struct Matrix {
-    from: *const f32,
-    stride: usize,
-}
-
-/// The right side: sixteen columns of one row lie together, the next row is `step` further, the next sixteen `block`.
-#[derive(Clone, Copy)]
-struct Panels {
-    from: *const f32,
-    step: usize,
-    block: usize,
-}
-
-/// `out[ROWS][16 * blocks] = left[ROWS][depth] * right[depth][16 * blocks]`.
-#[inline(always)]
-unsafe fn product<S: Simd, const ROWS: usize>(
-    left: Matrix,
-    right: Panels,
+/// A product without bias.
+struct Product {
+    x: *const f32,
+    x_stride: usize,
+    /// Columns of `x`.
     depth: usize,
-    blocks: usize,
+    /// `[blocks][depth][16]`.
+    right: *const f32,
     out: *mut f32,
-    stride: usize,
-) {
-    let mut block = 0;
-    while block < blocks {
-        // SAFETY: blocks bound the right side and the output.
-        unsafe {
-            let from = Panels {
-                from: right.from.add(block * right.block),
-                ..right
-            };
-            let to = out.add(block * LANES);
-            if S::TILE_BLOCKS == 4 && blocks - block >= 4 {
-                tile::<S, ROWS, 4>(left, from, depth, to, stride);
-                block += 4;
-            } else if S::TILE_BLOCKS == 4 && blocks - block >= 2 {
-                tile::<S, ROWS, 2>(left, from, depth, to, stride);
-                block += 2;
-            } else {
-                tile::<S, ROWS, 1>(left, from, depth, to, stride);
-                block += 1;
-            }
-        }
+    out_stride: usize,
+}
+
+impl Product {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, rows: usize, blocks: usize) {
+        let sides = Sides {
+            rows,
+            x: self.x.cast(),
+            row: self.x_stride * size_of::<f32>(),
+            x_step: size_of::<f32>(),
+            weights: self.right.cast(),
+            steps: self.depth,
+            depth: self.depth,
+        };
+        // SAFETY: the caller's bounds.
+        unsafe { sides.multiply::<S>(0..blocks, &self) };
     }
 }
 
-#[inline(always)]
-unsafe fn tile<S: Simd, const ROWS: usize, const BLOCKS: usize>(
-    left: Matrix,
-    right: Panels,
-    depth: usize,
-    out: *mut f32,
-    stride: usize,
-) {
-    // SAFETY: the caller's bounds.
-    unsafe {
-        let mut sums = [[S::splat(0.0); BLOCKS]; ROWS];
-        for k in 0..depth {
-            let row: [_; BLOCKS] =
-                std::array::from_fn(|b| S::load(right.from.add(k * right.step + b * right.block)));
+impl Tiled for Product {
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const ROWS: usize, const BLOCKS: usize>(
+        &self,
+        row: usize,
+        block: usize,
+        strips: Strips,
+    ) {
+        // SAFETY: the caller's bounds.
+        unsafe {
+            let mut sums = [[S::splat(0.0); BLOCKS]; ROWS];
+            strips.add_floats::<S, ROWS, BLOCKS>(&mut sums);
             for r in 0..ROWS {
-                let x = S::splat(*left.from.add(r * left.stride + k));
                 for b in 0..BLOCKS {
-                    sums[r][b] = S::mul_add(x, row[b], sums[r][b]);
+                    S::store(
+                        self.out.add((row + r) * self.out_stride + (block + b) * LANES),
+                        sums[r][b],
+                    );
                 }
-            }
-        }
-        for r in 0..ROWS {
-            for b in 0..BLOCKS {
-                S::store(out.add(r * stride + b * LANES), sums[r][b]);
             }
         }
     }

@@ -93,11 +93,7 @@ impl Tiled for Multiply<'_> {
                     });
                 }
             }
-            strips.add_products::<S, _, _, ROWS, BLOCKS>(
-                &mut sums,
-                |line| S::load(line.cast()),
-                |sum, x, weights| S::mul_add(S::splat(*x.cast()), weights, sum),
-            );
+            strips.add_floats::<S, ROWS, BLOCKS>(&mut sums);
             for r in 0..ROWS {
                 for b in 0..BLOCKS {
                     let mut y = sums[r][b];

@@ -78,6 +78,9 @@ impl Sides {
                 if S::TILE_BLOCKS == 4 && blocks.end - block >= 4 {
                     self.column_of_tiles::<S, 4>(block, product);
                     block += 4;
+                } else if S::TILE_BLOCKS == 4 && blocks.end - block >= 2 {
+                    self.column_of_tiles::<S, 2>(block, product);
+                    block += 2;
                 } else {
                     self.column_of_tiles::<S, 1>(block, product);
                     block += 1;
@@ -186,6 +189,25 @@ impl Strips {
                 weights = weights.add(LINE);
                 ahead = ahead.wrapping_add(self.ahead_step);
             }
+        }
+    }
+
+    /// [`add_products`](Self::add_products) of `f32`, a column of the input a step.
+    ///
+    /// # Safety
+    /// As [`Simd`].
+    #[inline(always)]
+    pub unsafe fn add_floats<S: Simd, const ROWS: usize, const BLOCKS: usize>(
+        &self,
+        sums: &mut [[S::Floats; BLOCKS]; ROWS],
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            self.add_products::<S, _, _, ROWS, BLOCKS>(
+                sums,
+                |line| S::load(line.cast()),
+                |sum, x, weights| S::mul_add(S::splat(*x.cast()), weights, sum),
+            );
         }
     }
 }
