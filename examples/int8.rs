@@ -120,7 +120,7 @@ fn open(model: &str, threads: usize) -> Session {
     let builder = builder
         .with_optimization_level(GraphOptimizationLevel::All)
         .unwrap();
-    let mut builder = operators::register(builder, threads).unwrap();
+    let mut builder = operators::register(builder, threads, &operators::Packing::default()).unwrap();
     let model = if Path::new(model).is_dir() {
         Path::new(model).join("model.onnx")
     } else {

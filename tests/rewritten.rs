@@ -29,7 +29,7 @@ fn open(file: &Path, threads: usize) -> Session {
         .unwrap()
         .with_intra_threads(threads)
         .unwrap();
-    operators::register(builder, threads)
+    operators::register(builder, threads, &operators::Packing::default())
         .unwrap()
         .commit_from_file(file)
         .unwrap()

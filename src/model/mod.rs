@@ -8,6 +8,7 @@ pub mod folder;
 pub mod graph;
 #[allow(missing_docs, reason = "the fields of ONNX are documented by ONNX")]
 pub mod onnx;
+pub mod packing;
 pub mod parts;
 pub mod patterns;
 pub mod prepare;

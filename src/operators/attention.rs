@@ -3,7 +3,7 @@
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput};
 use ort::value::TensorElementType;
 
-use super::{Outcome, Shared, check, missing, spread, tensor, with_scratch};
+use super::{Outcome, Packing, Shared, check, missing, spread, tensor, with_scratch};
 use crate::kernels::attention::{Attend, Bias};
 use crate::kernels::simd::LANES;
 use crate::kernels::{Isa, run};
@@ -11,11 +11,13 @@ use crate::kernels::{Isa, run};
 pub struct AttentionOperator {
     pub isa: Isa,
     pub threads: usize,
+    pub packing: Packing,
 }
 
 pub struct AttentionKernel {
     isa: Isa,
     threads: usize,
+    packing: Packing,
     head_size: usize,
     scale: f32,
 }
@@ -54,6 +56,7 @@ impl Operator for AttentionOperator {
         Ok(AttentionKernel {
             isa: self.isa,
             threads: self.threads,
+            packing: self.packing.clone(),
             head_size,
             scale,
         })
@@ -102,6 +105,7 @@ impl Kernel for AttentionKernel {
             .ok_or_else(|| missing("output"))?;
         let (_, out) = out.try_extract_tensor_mut::<f32>()?;
         let shared = Shared(out.as_mut_ptr());
+        let texts = self.packing.texts(batch, tokens)?;
         let (isa, scale) = (self.isa, self.scale);
         spread(context, self.threads, batch * heads, |task| {
             let (text, head) = (task / heads, task % heads);
@@ -118,9 +122,12 @@ impl Kernel for AttentionKernel {
                 };
                 count += 1;
             }
+            let Some(rows) = texts.get(text) else {
+                return Ok(());
+            };
+            let (first, tokens) = (rows.start, rows.len());
             with_scratch(|scratch| {
                 scratch.attention.reserve(tokens, head_size)?;
-                let first = text * tokens;
                 // SAFETY: the instruction set was detected; shapes were checked; each task has its own text and head.
                 unsafe {
                     let query = x.values.as_ptr().add(first * width + head * head_size);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput};
 use ort::value::{PrimitiveTensorElementType, TensorElementType, ValueRef};
 
-use super::{Input, Outcome, check, missing, tensor};
+use super::{Input, Outcome, Packing, check, missing, tensor};
 use crate::kernels::rows::{Addend, Embed, Norm, Table};
 use crate::kernels::simd::LANES;
 use crate::kernels::{Isa, run};
@@ -56,13 +56,15 @@ impl Form for Bytes {
 
 pub struct EmbedOperator<F> {
     isa: Isa,
+    packing: Packing,
     form: PhantomData<F>,
 }
 
 impl<F> EmbedOperator<F> {
-    pub fn new(isa: Isa) -> Self {
+    pub fn new(isa: Isa, packing: &Packing) -> Self {
         Self {
             isa,
+            packing: packing.clone(),
             form: PhantomData,
         }
     }
@@ -70,6 +72,7 @@ impl<F> EmbedOperator<F> {
 
 pub struct EmbedKernel<F> {
     isa: Isa,
+    packing: Packing,
     epsilon: f32,
     form: PhantomData<F>,
 }
@@ -106,6 +109,7 @@ impl<F: Form> Operator for EmbedOperator<F> {
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> Outcome<EmbedKernel<F>> {
         Ok(EmbedKernel {
             isa: self.isa,
+            packing: self.packing.clone(),
             epsilon: context.get::<f32>("epsilon").unwrap_or(1e-5),
             form: PhantomData,
         })
@@ -141,16 +145,24 @@ impl<F: Form> Kernel for EmbedKernel<F> {
             beta: beta.values,
             epsilon: self.epsilon,
         };
-        let task = Embed {
-            ids: ids.values,
-            table,
-            addends: &addends,
-            norm,
-            out,
-            first: 0,
+        let [batch, tokens] = ids.shape[..] else {
+            return Err(ort::Error::new("Token ids must have two axes"));
         };
-        // SAFETY: the instruction set was detected, and every id and length was checked.
-        unsafe { run(self.isa, task) };
+        for (text, to) in self.packing.texts(batch, tokens)?.into_iter().enumerate() {
+            let first = text * tokens;
+            let task = Embed {
+                ids: ids.values.get(first..first + to.len()).unwrap_or_default(),
+                table,
+                addends: &addends,
+                norm,
+                out: out
+                    .get_mut(to.start * hidden..to.end * hidden)
+                    .unwrap_or_default(),
+                first,
+            };
+            // SAFETY: the instruction set was detected, and every id and length was checked.
+            unsafe { run(self.isa, task) };
+        }
         Ok(())
     }
 }

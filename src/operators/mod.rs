@@ -15,6 +15,7 @@
 
 mod attention;
 mod embed;
+mod packing;
 mod product;
 
 use std::cell::RefCell;
@@ -28,6 +29,7 @@ use ort::value::{PrimitiveTensorElementType, ValueRef};
 
 use self::attention::AttentionOperator;
 use self::embed::EmbedOperator;
+pub use self::packing::Packing;
 use self::product::ProductOperator;
 use crate::error::{Context, ErrorKind, Result};
 use crate::kernels::Isa;
@@ -39,15 +41,16 @@ pub const DOMAIN: &str = "sentence_embedder";
 
 type Outcome<T> = std::result::Result<T, ort::Error>;
 
-/// Makes the operators known to sessions of this builder; `threads` is the number of threads inside one operator.
+/// Makes the operators known to sessions of this builder; `threads` is the number of threads inside one operator, and
+/// `packing` tells them of each run how its texts lie.
 ///
 /// # Errors
 /// `Inference` when the runtime refuses them.
-pub fn register(builder: SessionBuilder, threads: usize) -> Result<SessionBuilder> {
-    register_with(builder, threads, None)
+pub fn register(builder: SessionBuilder, threads: usize, packing: &Packing) -> Result<SessionBuilder> {
+    register_with(builder, threads, packing, None)
 }
 
-/// As [`register`], and each 8-bit product notes in `observations` what it was given.
+/// As [`register`] for runs without packed texts, and each 8-bit product notes in `observations` what it was given.
 ///
 /// # Errors
 /// `Inference` when the runtime refuses them.
@@ -56,7 +59,7 @@ pub fn register_observed(
     threads: usize,
     observations: &Observations,
 ) -> Result<SessionBuilder> {
-    register_with(builder, threads, Some(observations.clone()))
+    register_with(builder, threads, &Packing::default(), Some(observations.clone()))
 }
 
 /// The largest magnitude that each input column of each product had, by the name of the product's node.
@@ -84,16 +87,34 @@ impl Observations {
 fn register_with(
     builder: SessionBuilder,
     threads: usize,
+    packing: &Packing,
     observations: Option<Observations>,
 ) -> Result<SessionBuilder> {
     let failed = || "Cannot register the operators of sentence-embedder";
     let isa = Isa::detect();
     let domain = OperatorDomain::new(DOMAIN)
-        .and_then(|domain| domain.add(ProductOperator::<product::Floats>::new(isa, threads, None)))
-        .and_then(|domain| domain.add(ProductOperator::<product::Bytes>::new(isa, threads, observations)))
-        .and_then(|domain| domain.add(AttentionOperator { isa, threads }))
-        .and_then(|domain| domain.add(EmbedOperator::<embed::Floats>::new(isa)))
-        .and_then(|domain| domain.add(EmbedOperator::<embed::Bytes>::new(isa)))
+        .and_then(|domain| {
+            domain.add(ProductOperator::<product::Floats>::new(
+                isa, threads, packing, None,
+            ))
+        })
+        .and_then(|domain| {
+            domain.add(ProductOperator::<product::Bytes>::new(
+                isa,
+                threads,
+                packing,
+                observations,
+            ))
+        })
+        .and_then(|domain| {
+            domain.add(AttentionOperator {
+                isa,
+                threads,
+                packing: packing.clone(),
+            })
+        })
+        .and_then(|domain| domain.add(EmbedOperator::<embed::Floats>::new(isa, packing)))
+        .and_then(|domain| domain.add(EmbedOperator::<embed::Bytes>::new(isa, packing)))
         .context(ErrorKind::Inference, failed)?;
     builder
         .with_operators(domain)

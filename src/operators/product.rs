@@ -6,7 +6,7 @@ use std::ops::Range;
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput};
 use ort::value::TensorElementType;
 
-use super::{Observations, Outcome, Shared, check, missing, spread, tensor, with_scratch};
+use super::{Observations, Outcome, Packing, Shared, check, missing, spread, tensor, with_scratch};
 use crate::kernels::product8::QuantizedRows;
 use crate::kernels::rows::{AddAndNormalize, Norm};
 use crate::kernels::simd::LANES;
@@ -14,7 +14,7 @@ use crate::kernels::{Isa, product, product8, run};
 
 /// Rows that one thread takes through a whole product: what it reads and writes of them at a time stays in the
 /// second-level cache.
-const ROW_BLOCK: usize = 96;
+const ROW_BLOCK: usize = 192;
 /// Fewer rows than this per thread, and the threads share the columns instead.
 const ROWS_WORTH_SPLITTING: usize = 24;
 
@@ -185,15 +185,17 @@ const UNFITTING_WEIGHTS: &str = "The weights of a product do not fit its input";
 pub struct ProductOperator<F> {
     isa: Isa,
     threads: usize,
+    packing: Packing,
     observations: Option<Observations>,
     form: PhantomData<F>,
 }
 
 impl<F> ProductOperator<F> {
-    pub fn new(isa: Isa, threads: usize, observations: Option<Observations>) -> Self {
+    pub fn new(isa: Isa, threads: usize, packing: &Packing, observations: Option<Observations>) -> Self {
         Self {
             isa,
             threads,
+            packing: packing.clone(),
             observations,
             form: PhantomData,
         }
@@ -203,6 +205,7 @@ impl<F> ProductOperator<F> {
 pub struct ProductKernel<F> {
     isa: Isa,
     threads: usize,
+    packing: Packing,
     gelu: bool,
     epsilon: f32,
     observed: Option<(String, Observations)>,
@@ -239,6 +242,7 @@ impl<F: Form> Operator for ProductOperator<F> {
         Ok(ProductKernel {
             isa: self.isa,
             threads: self.threads,
+            packing: self.packing.clone(),
             gelu: context.get::<i64>("gelu").unwrap_or_default() != 0,
             epsilon: context.get::<f32>("epsilon").unwrap_or_default(),
             observed,
@@ -256,7 +260,9 @@ impl<F: Form> Kernel for ProductKernel<F> {
             if let Some((node, observations)) = &self.observed {
                 observations.note(node, x.values, k);
             }
-            let rows = x.values.len() / k;
+            let all = x.values.len() / k;
+            let rows = self.packing.rows(all)?;
+            let x_values = x.values.get(..rows * k).unwrap_or_default();
             let first = 1 + F::WEIGHTS.0.len() + F::WEIGHTS.1.len();
             let rest = (first..context.num_inputs()?)
                 .map(|i| context.input(i))
@@ -271,7 +277,7 @@ impl<F: Form> Kernel for ProductKernel<F> {
                     };
                     let fits = norm.gamma.len() == n && norm.beta.len() == n;
                     check(
-                        fits && residual.values.len() == rows * n,
+                        fits && residual.values.len() == all * n,
                         "The residual of a product does not fit",
                     )?;
                     Some((residual.values, norm))
@@ -284,10 +290,11 @@ impl<F: Form> Kernel for ProductKernel<F> {
             }
             let mut out = context.output(0, shape)?.ok_or_else(|| missing("output"))?;
             let (_, out) = out.try_extract_tensor_mut::<f32>()?;
+            let out = out.get_mut(..rows * n).unwrap_or_default();
             if self.threads <= 1 || rows >= self.threads * ROWS_WORTH_SPLITTING {
-                self.by_rows(context, x.values, [rows, k, n], weights, residual, out)
+                self.by_rows(context, x_values, [rows, k, n], weights, residual, out)
             } else {
-                self.by_columns(context, x.values, n, weights, residual, out)
+                self.by_columns(context, x_values, n, weights, residual, out)
             }
         })
     }

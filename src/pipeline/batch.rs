@@ -1,17 +1,64 @@
 //! Pure planning: sequence lengths to micro-batches. Nothing is padded, no budget is broken, nobody is forgotten.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Sequences of one length that run through the model together.
+/// Sequences that run through the model together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MicroBatch {
-    /// Tokens in each sequence.
-    pub length: usize,
+    /// Tokens of all sequences.
+    pub tokens: usize,
     /// Which sequences, as positions in the list that was planned, ascending.
     pub members: Vec<usize>,
 }
 
-/// Groups sequences of equal length into micro-batches of at most `budget` tokens.
+/// Tokens of a run that is worth its reading of the weights: a larger one is hardly faster.
+const LEAST_TOKENS: usize = 96;
+
+/// For models that [pack](crate::operators::Packing): puts sequences of similar lengths into micro-batches of at most `budget`
+/// tokens, for so many `threads` that take one after the other.
+///
+/// Large runs read the weights less often, small ones let all threads end at about the same time. So each run gets its share
+/// of half of what is left, but no less than [`LEAST_TOKENS`] (guided self-scheduling: Polychronopoulos and Kuck, IEEE
+/// Transactions on Computers 36, 1987). A sequence longer than that runs alone. The tensors of a run have room for its longest
+/// sequence as often as it has sequences: at most half as much again as its share. Runs come in the order of their first
+/// member.
+#[must_use]
+pub fn pack(lengths: &[usize], budget: usize, threads: usize) -> Vec<MicroBatch> {
+    let mut order: Vec<(usize, usize)> = lengths.iter().copied().enumerate().collect();
+    order.sort_by_key(|&(_, length)| Reverse(length));
+    let mut left: usize = lengths.iter().fold(0, |sum, &length| sum.saturating_add(length));
+    let mut batches: Vec<MicroBatch> = Vec::new();
+    let (mut share, mut longest) = (0, 0_usize);
+    for (position, length) in order {
+        let fitting = batches.last_mut().filter(|batch| {
+            let room = longest.saturating_mul(batch.members.len() + 1);
+            batch.tokens.saturating_add(length) <= share && room <= share.saturating_add(share / 2)
+        });
+        match fitting {
+            Some(batch) => {
+                batch.tokens += length;
+                batch.members.push(position);
+            }
+            None => {
+                share = (left / (2 * threads.max(1))).max(LEAST_TOKENS).min(budget);
+                longest = length;
+                batches.push(MicroBatch {
+                    tokens: length,
+                    members: vec![position],
+                });
+            }
+        }
+        left = left.saturating_sub(length);
+    }
+    for batch in &mut batches {
+        batch.members.sort_unstable();
+    }
+    batches.sort_by_key(|batch| batch.members.first().copied());
+    batches
+}
+
+/// For models that do not: groups sequences of equal length into micro-batches of at most `budget` tokens.
 ///
 /// Only equal lengths share a run: then there is no padding to compute and to mask out, and what a text is embedded
 /// with cannot change its vector. A sequence longer than the budget runs alone. A group that needs several runs is cut
@@ -30,7 +77,7 @@ pub fn plan(lengths: &[usize], budget: usize) -> Vec<MicroBatch> {
         for run in 0..runs {
             let (taken, left) = rest.split_at(rest.len().div_ceil(runs - run));
             batches.push(MicroBatch {
-                length,
+                tokens: length.saturating_mul(taken.len()),
                 members: taken.to_vec(),
             });
             rest = left;
@@ -56,15 +103,39 @@ mod tests {
             let mut seen = vec![0; lengths.len()];
             for batch in &batches {
                 prop_assert!(!batch.members.is_empty());
-                let tokens = batch.members.len().checked_mul(batch.length);
-                prop_assert!(batch.members.len() == 1 || tokens.is_some_and(|tokens| tokens <= budget));
+                prop_assert!(batch.members.len() == 1 || batch.tokens <= budget);
                 prop_assert!(batch.members.is_sorted());
                 for &member in &batch.members {
-                    prop_assert_eq!(lengths[member], batch.length);
+                    prop_assert_eq!(lengths[member], lengths[batch.members[0]]);
                     seen[member] += 1;
                 }
             }
             prop_assert!(seen.iter().all(|&times| times == 1));
+        }
+
+        #[test]
+        fn every_sequence_is_packed_once_within_the_budget_and_with_little_room_left(
+            lengths in prop::collection::vec(prop_oneof![9 => 0_usize..200, 1 => any::<usize>()], 0..300),
+            budget in prop_oneof![3 => 0_usize..1000, 1 => any::<usize>()],
+            threads in 0_usize..20,
+        ) {
+            let batches = pack(&lengths, budget, threads);
+            let mut seen = vec![0; lengths.len()];
+            for batch in &batches {
+                prop_assert!(batch.members.is_sorted());
+                let own = || batch.members.iter().map(|&member| lengths[member]);
+                if batch.members.len() > 1 {
+                    prop_assert_eq!(batch.tokens, own().sum::<usize>());
+                    prop_assert!(batch.tokens <= budget);
+                    let room = own().max().unwrap().saturating_mul(batch.members.len());
+                    prop_assert!(room <= budget.saturating_add(budget / 2));
+                }
+                for &member in &batch.members {
+                    seen[member] += 1;
+                }
+            }
+            prop_assert!(seen.iter().all(|&times| times == 1));
+            prop_assert!(batches.is_sorted_by_key(|batch| batch.members.first().copied()));
         }
 
         #[test]
@@ -77,6 +148,20 @@ mod tests {
             let sizes = batches.iter().map(|batch| batch.members.len());
             prop_assert!(sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1);
         }
+    }
+
+    #[test]
+    fn packed_runs_get_smaller_towards_the_end() {
+        let tokens = |lengths: &[usize], threads| -> Vec<usize> {
+            let batches = pack(lengths, 512, threads);
+            batches.into_iter().map(|batch| batch.tokens).collect()
+        };
+        assert_eq!(tokens(&[128; 8], 2), [256, 128, 128, 128, 128, 128, 128]);
+        assert_eq!(
+            tokens(&[60; 32], 2),
+            [480, 360, 240, 180, 120, 120, 60, 60, 60, 60, 60, 60, 60]
+        );
+        assert_eq!(tokens(&[12, 10, 11, 9], 1), [42]);
     }
 
     #[test]

@@ -138,8 +138,9 @@ impl Lane {
         }
     }
 
-    /// Takes back a chunk; the last one of a window makes micro-batches of it, for so many threads.
-    pub fn tokenized(&mut self, chunk: &Chunk, sequences: Vec<Option<Sequence>>, threads: usize) {
+    /// Takes back a chunk; the last one of a window makes micro-batches of it, for so many threads, of one length each or
+    /// packed.
+    pub fn tokenized(&mut self, chunk: &Chunk, sequences: Vec<Option<Sequence>>, threads: usize, pack: bool) {
         // The window is gone if the lane was drained meanwhile.
         let Some(position) = self.windows.iter().position(|window| window.id == chunk.window) else {
             return;
@@ -160,7 +161,7 @@ impl Lane {
         if window.returned == window.entries.len()
             && let Some(window) = self.windows.remove(position)
         {
-            self.ready.extend(window.plan(threads));
+            self.ready.extend(window.plan(threads, pack));
         }
     }
 
@@ -254,7 +255,7 @@ impl Window {
 
     /// Micro-batches in the order of the calls. Within a call the largest come first, so that all threads end their last
     /// ones at about the same time.
-    fn plan(self, threads: usize) -> Vec<Vec<Row>> {
+    fn plan(self, threads: usize, pack: bool) -> Vec<Vec<Row>> {
         let mut rows: Vec<_> = self
             .entries
             .into_iter()
@@ -269,15 +270,18 @@ impl Window {
             .map(Some)
             .collect();
         let lengths: Vec<_> = rows.iter().flatten().map(|row| row.sequence.ids.len()).collect();
-        let tokens: usize = lengths.iter().sum();
-        let budget = MICRO_BATCH_TOKENS.min(tokens.div_ceil(threads));
-        let mut batches = batch::plan(&lengths, budget);
+        let mut batches = if pack {
+            batch::pack(&lengths, MICRO_BATCH_TOKENS, threads)
+        } else {
+            let tokens: usize = lengths.iter().sum();
+            batch::plan(&lengths, MICRO_BATCH_TOKENS.min(tokens.div_ceil(threads)))
+        };
         let call = |batch: &MicroBatch| {
             let first = rows.get(*batch.members.first()?)?.as_ref();
             first.map(|row| Arc::as_ptr(&row.entry.call))
         };
         for of_one_call in batches.chunk_by_mut(|a, b| call(a) == call(b)) {
-            of_one_call.sort_by_key(|batch| Reverse(batch.length * batch.members.len()));
+            of_one_call.sort_by_key(|batch| Reverse(batch.tokens));
         }
         batches
             .into_iter()

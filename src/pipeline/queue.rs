@@ -32,6 +32,8 @@ pub struct Queue {
     lanes: [Lane; 2],
     /// Narrow workers: as many as the embedder has threads, or none.
     narrow: usize,
+    /// Whether texts of different lengths run together.
+    pack: bool,
     /// By the place of the worker.
     busy: Vec<Option<Busy>>,
     /// Tokens a second of the last run that a narrow worker ended.
@@ -42,11 +44,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// For `narrow` narrow workers and a wide one.
-    pub fn new(narrow: usize) -> Self {
+    /// For `narrow` narrow workers and a wide one, whose models run different lengths together if they `pack`.
+    pub fn new(narrow: usize, pack: bool) -> Self {
         Self {
             lanes: [Lane::default(), Lane::default()],
             narrow,
+            pack,
             busy: vec![None; narrow + 1],
             narrow_speed: None,
             overtakes: 0,
@@ -110,8 +113,8 @@ impl Queue {
 
     /// Takes back a chunk with what became of each text; `None` for one whose call is settled.
     pub fn tokenized(&mut self, priority: Priority, chunk: &Chunk, sequences: Vec<Option<Sequence>>) {
-        let threads = self.narrow.max(1);
-        self.lane(priority).tokenized(chunk, sequences, threads);
+        let (threads, pack) = (self.narrow.max(1), self.pack);
+        self.lane(priority).tokenized(chunk, sequences, threads, pack);
     }
 
     /// Texts in this lane that no worker has started to run.
@@ -247,10 +250,10 @@ mod tests {
     }
 
     impl Machine {
-        fn new(narrow: usize) -> Self {
+        fn new(narrow: usize, pack: bool) -> Self {
             let roles = std::iter::once(Role::Wide).chain(std::iter::repeat_n(Role::Narrow, narrow));
             Self {
-                queue: Queue::new(narrow),
+                queue: Queue::new(narrow, pack),
                 workers: roles.map(|role| (role, Doing::Awake)).collect(),
                 calls: Vec::new(),
                 runs: Vec::new(),
@@ -386,9 +389,9 @@ mod tests {
     proptest! {
         #[test]
         fn in_whatever_order_threads_run_no_call_is_left_and_no_text_runs_twice(
-            narrow in 0_usize..5, steps in prop::collection::vec(step(), 0..150),
+            narrow in 0_usize..5, pack: bool, steps in prop::collection::vec(step(), 0..150),
         ) {
-            let mut machine = Machine::new(narrow);
+            let mut machine = Machine::new(narrow, pack);
             steps.iter().for_each(|step| machine.step(step));
             machine.settle();
             prop_assert!(machine.queue.is_empty(), "everybody sleeps and work is left");
@@ -402,7 +405,7 @@ mod tests {
 
     /// A machine with this call, whose texts are tokenised and whose workers all sleep or are about to look.
     fn tokenised(narrow: usize, texts: &[usize]) -> Machine {
-        let mut machine = Machine::new(narrow);
+        let mut machine = Machine::new(narrow, false);
         machine.arrive(
             Priority::Bulk,
             texts.iter().map(|&length| "x".repeat(length)).collect(),

@@ -35,7 +35,7 @@ impl Scheduler {
     /// # Errors
     /// [`ErrorKind::Internal`] when the system gives no more threads.
     pub fn start<M: Model>(sessions: Sessions<M>, tokenizer: Arc<Tokenizer>) -> Result<Self> {
-        let shared = Arc::new(Shared::new(sessions.narrow.len()));
+        let shared = Arc::new(Shared::new(sessions.narrow.len(), sessions.wide.packs()));
         let scheduler = Self {
             shared: Arc::clone(&shared),
             threads: Mutex::new(Vec::new()),

@@ -40,6 +40,10 @@ impl Model for Lengths {
         handle.store(true, Ordering::SeqCst);
     }
 
+    fn packs(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, sequences: &[&Sequence], stop: &Self::Stop) -> Result<(Vec<f32>, usize)> {
         thread::yield_now();
         if stop.load(Ordering::SeqCst) {

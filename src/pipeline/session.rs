@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView3};
+use ndarray::{Array2, ArrayView2, s};
 use ort::environment::Environment;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{
@@ -20,8 +20,10 @@ use crate::config::Pooling;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::Cancel;
 use crate::model::folder::{ModelSpec, OPTION_POOLING};
+use crate::model::packing::packable;
 use crate::model::prepare::{DATA_FILE, GRAPH_FILE};
-use crate::{operators, runtime};
+use crate::operators::{self, Packing};
+use crate::runtime;
 
 /// What a graph input is fed with. All are `[batch_size, sequence_length]` of int64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +128,10 @@ pub trait Model: Send + 'static {
     /// Ends the run that was given this handle, which then fails.
     fn stop(handle: &Self::Stop);
 
-    /// Runs `sequences`, all of one length, and gives `vectors [batch_size, dimension]`, row-major, and `dimension`.
+    /// Whether sequences of different lengths can run together.
+    fn packs(&self) -> bool;
+
+    /// Runs `sequences`, all of one length unless it [`packs`](Self::packs), and gives `vectors [batch_size, dimension]`, row-major, and `dimension`.
     ///
     /// # Errors
     /// When the run fails or was stopped.
@@ -139,6 +144,8 @@ pub struct Session {
     feeds: Vec<(String, Feed)>,
     output: String,
     readout: Readout,
+    /// Tells the operators how texts of different lengths lie; `None` if they cannot.
+    packing: Option<Packing>,
     /// After `inner`, which reads them to its end.
     _weights: Option<Arc<Weights>>,
 }
@@ -160,14 +167,20 @@ impl Session {
     /// [`ErrorKind::RuntimeNotFound`] without the library; [`ErrorKind::ModelInvalid`] when the file is no usable
     /// model, needs an input that is not known, or has no output that vectors can be made from.
     pub fn open(spec: &ModelSpec, graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<Self> {
-        let inner = build(graph, threads, cancel)?;
+        let packing = Packing::default();
+        let inner = build(graph, threads, &packing, cancel)?;
         let feeds = resolve_inputs(inner.inputs(), graph.file())?;
         let (output, readout) = resolve_output(inner.outputs(), spec)?;
+        let packs = match graph {
+            Graph::Rewritten(file, _) => readout != Readout::Ready && packable(file, &output)?,
+            _ => false,
+        };
         Ok(Self {
             inner,
             feeds,
             output,
             readout,
+            packing: packs.then_some(packing),
             _weights: graph.weights().map(Arc::clone),
         })
     }
@@ -200,12 +213,28 @@ impl Model for Session {
         drop(handle.0.terminate());
     }
 
+    fn packs(&self) -> bool {
+        self.packing.is_some()
+    }
+
     /// # Errors
     /// [`ErrorKind::Inference`] when the run fails or was stopped, or gives a value that is not finite.
     fn run(&mut self, sequences: &[&Sequence], stop: &Stop) -> Result<(Vec<f32>, usize)> {
         let batch = sequences.len();
-        let length = sequences.first().map_or(0, |sequence| sequence.ids.len());
-        let failed = || format!("ONNX Runtime failed on {batch} sequences of {length} tokens");
+        let lengths: Arc<[usize]> = sequences.iter().map(|sequence| sequence.ids.len()).collect();
+        let length = lengths.iter().copied().max().unwrap_or(0);
+        let failed = || format!("ONNX Runtime failed on {batch} sequences of up to {length} tokens");
+        let packed = lengths.iter().any(|&one| one != length);
+        match &self.packing {
+            Some(packing) => packing.set(packed.then(|| Arc::clone(&lengths))),
+            None if packed => {
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    "Expected sequences of one length for this model",
+                ));
+            }
+            None => {}
+        }
         let mut inputs = Vec::with_capacity(self.feeds.len());
         for (name, feed) in &self.feeds {
             let values = feed_values(*feed, sequences, length);
@@ -230,7 +259,7 @@ impl Model for Session {
             .iter()
             .map(|&size| usize::try_from(size).unwrap_or(0))
             .collect();
-        let vectors = read_out(self.readout, &shape, data, batch, length)?;
+        let vectors = read_out(self.readout, &shape, data, &lengths)?;
         if vectors.0.iter().all(|value| value.is_finite()) {
             Ok(vectors)
         } else {
@@ -242,24 +271,22 @@ impl Model for Session {
     }
 }
 
-fn read_out(
-    readout: Readout,
-    shape: &[usize],
-    data: &[f32],
-    batch: usize,
-    length: usize,
-) -> Result<(Vec<f32>, usize)> {
+fn read_out(readout: Readout, shape: &[usize], data: &[f32], lengths: &[usize]) -> Result<(Vec<f32>, usize)> {
+    let (batch, length) = (lengths.len(), lengths.iter().copied().max().unwrap_or(0));
     let unexpected = || {
         format!("Expected {batch} sequences of {length} tokens from the model but got the shape {shape:?}")
     };
     match (readout, shape) {
         (Readout::Ready, &[rows, hidden]) if rows == batch => Ok((data.to_vec(), hidden)),
         (Readout::Pool(pooling), &[rows, tokens, hidden]) if rows == batch && tokens == length => {
-            let embeddings = ArrayView3::from_shape((rows, tokens, hidden), data)
+            let embeddings = ArrayView2::from_shape((rows * tokens, hidden), data)
                 .context(ErrorKind::Inference, unexpected)?;
             let mut vectors = Array2::zeros((rows, hidden));
-            for (text, vector) in embeddings.outer_iter().zip(vectors.outer_iter_mut()) {
+            let mut start = 0;
+            for (&length, vector) in lengths.iter().zip(vectors.outer_iter_mut()) {
+                let text = embeddings.slice(s![start..start + length, ..]);
                 pooling::pool(pooling, text, vector);
+                start += length;
             }
             Ok((vectors.into_raw_vec_and_offset().0, hidden))
         }
@@ -267,11 +294,11 @@ fn read_out(
     }
 }
 
-fn build(graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<OrtSession> {
+fn build(graph: Graph<'_>, threads: usize, packing: &Packing, cancel: &Cancel) -> Result<OrtSession> {
     let environment = runtime::environment()?;
     let failed = || format!("{} cannot be loaded as an ONNX model", graph.file().display());
     let builder = options(environment, graph, threads).context(ErrorKind::ModelInvalid, failed)?;
-    let mut builder = operators::register(builder, threads)?;
+    let mut builder = operators::register(builder, threads, packing)?;
     let canceler = builder.canceler();
     let _guard = cancel.on_cancel(move || drop(canceler.cancel()));
     builder.commit_from_file(graph.file()).map_err(|cause| {
@@ -396,17 +423,15 @@ fn resolve_output(outputs: &[Outlet], spec: &ModelSpec) -> Result<(String, Reado
 }
 
 fn feed_values(feed: Feed, sequences: &[&Sequence], length: usize) -> Vec<i64> {
-    let wide = |row: &[u32]| row.iter().map(|&id| i64::from(id)).collect::<Vec<_>>();
-    match feed {
-        Feed::InputIds => sequences
-            .iter()
-            .flat_map(|sequence| wide(&sequence.ids))
-            .collect(),
-        Feed::TokenTypeIds => sequences
-            .iter()
-            .flat_map(|sequence| wide(&sequence.type_ids))
-            .collect(),
-        // Sequences of one length are never padded, so every position is real.
-        Feed::AttentionMask => vec![1; sequences.len() * length],
+    let mut values = Vec::with_capacity(sequences.len() * length);
+    for (text, sequence) in sequences.iter().enumerate() {
+        match feed {
+            Feed::InputIds => values.extend(sequence.ids.iter().map(|&id| i64::from(id))),
+            Feed::TokenTypeIds => values.extend(sequence.type_ids.iter().map(|&id| i64::from(id))),
+            Feed::AttentionMask => values.extend(sequence.ids.iter().map(|_| 1)),
+        }
+        // What follows a packed text is not read; any id will do.
+        values.resize((text + 1) * length, 0);
     }
+    values
 }

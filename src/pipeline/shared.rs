@@ -47,12 +47,12 @@ impl Running {
 }
 
 impl Shared {
-    /// For as many narrow workers, and a wide one.
-    pub fn new(narrow: usize) -> Self {
+    /// For as many narrow workers, and a wide one, whose models run different lengths together if they `pack`.
+    pub fn new(narrow: usize, pack: bool) -> Self {
         Self {
             recorder: Recorder::default(),
             state: Mutex::new(State {
-                queue: Queue::new(narrow),
+                queue: Queue::new(narrow, pack),
                 ended: None,
                 running: (0..=narrow).map(|_| None).collect(),
                 deadlines: Vec::new(),
