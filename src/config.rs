@@ -23,7 +23,7 @@ pub const MICRO_BATCH_TOKENS: usize = 512;
 /// texts of 200 characters, .8 to .9 for long ones.
 pub const WIDE_EFFICIENCY: f64 = 0.7;
 
-/// Texts that are tokenised and then grouped by length together.
+/// Texts that are tokenised and then grouped by similar lengths together.
 pub const WINDOW_TEXTS: usize = 1024;
 
 /// Bytes of text after which a window is full, so that long texts do not pile up as tokens.

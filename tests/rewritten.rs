@@ -14,9 +14,11 @@ use ort::session::Session;
 use ort::value::Tensor;
 use sentence_embedder::error::ErrorKind;
 use sentence_embedder::model::events::Cancel;
+use sentence_embedder::model::packing::packable;
 use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
 use sentence_embedder::model::rewrite::{Form, Summary, rewrite};
-use sentence_embedder::{operators, runtime};
+use sentence_embedder::operators::{self, Packing};
+use sentence_embedder::runtime;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,11 +27,15 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn open(file: &Path, threads: usize) -> Session {
+    open_packed(file, threads, &Packing::default())
+}
+
+fn open_packed(file: &Path, threads: usize, packing: &Packing) -> Session {
     let builder = Session::builder(runtime::environment().unwrap())
         .unwrap()
         .with_intra_threads(threads)
         .unwrap();
-    operators::register(builder, threads, &operators::Packing::default())
+    operators::register(builder, threads, packing)
         .unwrap()
         .commit_from_file(file)
         .unwrap()
@@ -37,6 +43,26 @@ fn open(file: &Path, threads: usize) -> Session {
 
 /// Token embeddings of texts that are padded to the longest, without the padding.
 fn run(session: &mut Session, rows: &[Vec<i64>], pad_id: i64) -> Vec<Vec<f32>> {
+    let longest = rows.iter().map(Vec::len).max().unwrap();
+    run_from(session, rows, pad_id, |text| text * longest)
+}
+
+/// The same of texts that are packed.
+fn run_packed(session: &mut Session, packing: &Packing, rows: &[Vec<i64>]) -> Vec<Vec<f32>> {
+    packing.set(Some(rows.iter().map(Vec::len).collect()));
+    let first = |text: usize| rows[..text].iter().map(Vec::len).sum();
+    let values = run_from(session, rows, 0, first);
+    packing.set(None);
+    values
+}
+
+/// Token embeddings of texts of which each has the rows from `first` on.
+fn run_from(
+    session: &mut Session,
+    rows: &[Vec<i64>],
+    pad_id: i64,
+    first: impl Fn(usize) -> usize,
+) -> Vec<Vec<f32>> {
     let (batch, longest) = (rows.len(), rows.iter().map(Vec::len).max().unwrap());
     let padded = |fill: i64, value: fn(i64) -> i64| {
         rows.iter()
@@ -63,7 +89,7 @@ fn run(session: &mut Session, rows: &[Vec<i64>], pad_id: i64) -> Vec<Vec<f32>> {
     let hidden = shape[2] as usize;
     rows.iter()
         .enumerate()
-        .map(|(i, row)| values[i * longest * hidden..][..row.len() * hidden].to_vec())
+        .map(|(i, row)| values[first(i) * hidden..][..row.len() * hidden].to_vec())
         .collect()
 }
 
@@ -88,7 +114,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// Rewrites, compares, and checks that a text has the same bits alone, in a padded batch, and on two threads.
+/// Rewrites, compares, and checks that a text has the same bits alone, in a padded batch, packed, and on two threads.
 fn check(source: &str, pad_id: i64, expected: Summary) {
     let examples = &texts()[..9];
     check_form(source, pad_id, expected, Form::Fp32, 0.999_999_9);
@@ -122,6 +148,20 @@ fn check_form(source: &str, pad_id: i64, expected: Summary, form: Form<'_>, leas
         assert_eq!(together, &run(&mut wide, text, pad_id)[0]);
     }
     assert_eq!(together, threaded);
+    let file = folder.path().join(GRAPH_FILE);
+    let packs = packable(&file, "last_hidden_state").unwrap();
+    assert_eq!(packs, expected.attentions > 0);
+    for threads in if packs { 1..=2 } else { 1..=0 } {
+        let packing = Packing::default();
+        let mut session = open_packed(&file, threads, &packing);
+        // Backwards as well, so that what an earlier run left in memory is another text's.
+        let backwards: Vec<_> = texts.iter().rev().cloned().collect();
+        let mut turned = run_packed(&mut session, &packing, &backwards);
+        turned.reverse();
+        assert_eq!(turned, together);
+        assert_eq!(run_packed(&mut session, &packing, &texts), together);
+        assert_eq!(run(&mut session, &texts, pad_id), together);
+    }
 }
 
 #[test]

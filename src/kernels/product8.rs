@@ -50,7 +50,6 @@ impl Weights<'_> {
 /// Rows of activations as bytes. Kept and reused: it only ever grows to the largest block.
 #[derive(Debug, Default)]
 pub struct QuantizedRows {
-    k: usize,
     /// In the width that the instruction set reads.
     values: Vec<u8>,
     /// Scale and minimum of each row.
@@ -88,7 +87,6 @@ impl Task for Quantize<'_> {
         let Self { x, weights, to } = self;
         let k = weights.k;
         let rows = x.len() / k;
-        to.k = k;
         let width = k * S::ACTIVATION_BYTES;
         to.values.resize(rows * width, 0);
         to.ranges.resize(rows, [0.0; 2]);

@@ -145,7 +145,7 @@ unsafe fn two_tiles(work: &Multiply<'_>, row: usize, block: usize) {
         let weights = work.weights.values.as_ptr().add(block * LANES * k);
         // These rows ask for their share of the next two blocks.
         let bytes = 2 * LANES * k;
-        let tiles = rows.div_ceil(2 * SIDE);
+        let tiles = (rows + SIDE - 1) / (2 * SIDE);
         let ahead = weights.wrapping_add(bytes + bytes * (row / (2 * SIDE)) / tiles);
         asm!(
             "tilezero tmm0",

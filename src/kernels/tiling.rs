@@ -25,7 +25,7 @@ pub struct Sides {
     pub weights: *const u8,
     /// Steps from the first to the last column of the input.
     pub steps: usize,
-    /// After how many steps the other rows come first, so that the weights stay in the second-level cache: at least one.
+    /// After how many steps the other rows come first, at least one: few enough for the second-level cache.
     pub depth: usize,
 }
 
@@ -185,8 +185,8 @@ impl Strips {
                     }
                 }
                 S::prefetch(ahead);
-                x = x.add(self.x_step);
-                weights = weights.add(LINE);
+                x = x.wrapping_add(self.x_step);
+                weights = weights.wrapping_add(LINE);
                 ahead = ahead.wrapping_add(self.ahead_step);
             }
         }

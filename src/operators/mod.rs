@@ -7,6 +7,8 @@
 //! | `Attention` | projections `f32 [batch, tokens, 3 hidden]`, up to three biases that broadcast to `[batch, heads, tokens, tokens]` | head_size, scale |
 //! | `Embed` | ids `i64 [batch, tokens]`, table `f32 [vocabulary, hidden]`, nothing, gamma, beta `f32 [hidden]`, then up to three pairs of ids and `f32` table | epsilon |
 //! | `Embed8` | ids, table `u8 [vocabulary, hidden]`, ranges `f32 [vocabulary, 2]`, the rest as `Embed` | epsilon |
+//!
+//! Where texts are packed ([`Packing`]), only the first rows of a tensor count.
 
 #![allow(
     unsafe_code,

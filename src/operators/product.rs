@@ -12,8 +12,8 @@ use crate::kernels::rows::{AddAndNormalize, Norm};
 use crate::kernels::simd::LANES;
 use crate::kernels::{Isa, product, product8, run};
 
-/// Rows that one thread takes through a whole product: what it reads and writes of them at a time stays in the
-/// second-level cache.
+/// Rows that one thread takes through a whole product: more save reading the weights, fewer leave less for the last-level
+/// cache to keep.
 const ROW_BLOCK: usize = 192;
 /// Fewer rows than this per thread, and the threads share the columns instead.
 const ROWS_WORTH_SPLITTING: usize = 24;

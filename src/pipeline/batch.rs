@@ -12,14 +12,14 @@ pub struct MicroBatch {
     pub members: Vec<usize>,
 }
 
-/// Tokens of a run that is worth its reading of the weights: a larger one is hardly faster.
+/// Tokens of a run below which reading the weights would weigh more than all threads ending together.
 const LEAST_TOKENS: usize = 96;
 
 /// For models that [pack](crate::operators::Packing): puts sequences of similar lengths into micro-batches of at most `budget`
 /// tokens, for so many `threads` that take one after the other.
 ///
-/// Large runs read the weights less often, small ones let all threads end at about the same time. So each run gets its share
-/// of half of what is left, but no less than [`LEAST_TOKENS`] (guided self-scheduling: Polychronopoulos and Kuck, IEEE
+/// Large runs read the weights less often, small ones let all threads end at about the same time. So of several threads each
+/// run gets its share of half of what is left, but no less than [`LEAST_TOKENS`] (guided self-scheduling: Polychronopoulos and Kuck, IEEE
 /// Transactions on Computers 36, 1987). A sequence longer than that runs alone. The tensors of a run have room for its longest
 /// sequence as often as it has sequences: at most half as much again as its share. Runs come in the order of their first
 /// member.
@@ -41,7 +41,11 @@ pub fn pack(lengths: &[usize], budget: usize, threads: usize) -> Vec<MicroBatch>
                 batch.members.push(position);
             }
             None => {
-                share = (left / (2 * threads.max(1))).max(LEAST_TOKENS).min(budget);
+                share = if threads > 1 {
+                    (left / (2 * threads)).max(LEAST_TOKENS).min(budget)
+                } else {
+                    budget
+                };
                 longest = length;
                 batches.push(MicroBatch {
                     tokens: length,
@@ -122,6 +126,7 @@ mod tests {
             let batches = pack(&lengths, budget, threads);
             let mut seen = vec![0; lengths.len()];
             for batch in &batches {
+                prop_assert!(!batch.members.is_empty());
                 prop_assert!(batch.members.is_sorted());
                 let own = || batch.members.iter().map(|&member| lengths[member]);
                 if batch.members.len() > 1 {
@@ -161,7 +166,8 @@ mod tests {
             tokens(&[60; 32], 2),
             [480, 360, 240, 180, 120, 120, 60, 60, 60, 60, 60, 60, 60]
         );
-        assert_eq!(tokens(&[12, 10, 11, 9], 1), [42]);
+        assert_eq!(tokens(&[12, 10, 11, 9], 2), [42]);
+        assert_eq!(tokens(&[60; 10], 1), [480, 120]);
     }
 
     #[test]

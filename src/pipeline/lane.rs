@@ -55,7 +55,7 @@ struct Waiting {
     next: usize,
 }
 
-/// Texts that are grouped by length together, from one call or several.
+/// Texts that are grouped by similar lengths together, from one call or several.
 struct Window {
     id: u64,
     entries: Vec<Entry>,

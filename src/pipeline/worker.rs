@@ -93,7 +93,7 @@ impl<M: Model> Worker<'_, M> {
         self.shared.lock().queue.tokenized(priority, chunk, sequences);
     }
 
-    /// Runs rows of one length. When that fails, the rows of each call are run again by themselves, so that a call
+    /// Runs rows together. When that fails, the rows of each call are run again by themselves, so that a call
     /// fails only through its own texts.
     fn run(&mut self, rows: Vec<Row>) {
         let mut calls: Vec<Arc<Call>> = Vec::new();
