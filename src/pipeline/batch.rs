@@ -18,11 +18,11 @@ const LEAST_TOKENS: usize = 96;
 /// For models that [pack](crate::operators::Packing): puts sequences of similar lengths into micro-batches of at most `budget`
 /// tokens, for so many `threads` that take one after the other.
 ///
-/// Large runs read the weights less often, small ones let all threads end at about the same time. So of several threads each
-/// run gets its share of half of what is left, but no less than [`LEAST_TOKENS`] (guided self-scheduling: Polychronopoulos and Kuck, IEEE
-/// Transactions on Computers 36, 1987). A sequence longer than that runs alone. The tensors of a run have room for its longest
-/// sequence as often as it has sequences: at most half as much again as its share. Runs come in the order of their first
-/// member.
+/// Large runs read the weights less often, small ones let all threads end at about the same time. So where there are several
+/// threads a run gets its share of half of what is left, but no less than [`LEAST_TOKENS`] (guided self-scheduling:
+/// Polychronopoulos and Kuck, IEEE Transactions on Computers 36, 1987). A sequence longer than that runs alone. The tensors of
+/// a run have room for its longest sequence as often as it has sequences: at most half as much again as its share. Runs come
+/// in the order of their first member.
 #[must_use]
 pub fn pack(lengths: &[usize], budget: usize, threads: usize) -> Vec<MicroBatch> {
     let mut order: Vec<(usize, usize)> = lengths.iter().copied().enumerate().collect();

@@ -131,7 +131,8 @@ pub trait Model: Send + 'static {
     /// Whether sequences of different lengths can run together.
     fn packs(&self) -> bool;
 
-    /// Runs `sequences`, all of one length unless it [`packs`](Self::packs), and gives `vectors [batch_size, dimension]`, row-major, and `dimension`.
+    /// Runs `sequences`, all of one length unless it [`packs`](Self::packs), and gives `vectors [batch_size, dimension]`,
+    /// row-major, and `dimension`.
     ///
     /// # Errors
     /// When the run fails or was stopped.
