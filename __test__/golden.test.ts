@@ -34,6 +34,11 @@ test('one by one', async () => {
   expectVectors(answers, vectors, TOLERANCE);
 });
 
+test('to the bit the same alone and among texts of other lengths', async () => {
+  const together = await embedder.embedBatch(texts);
+  for (const [i, text] of texts.entries()) expect(await embedder.embedOne(text)).toEqual(together[i]);
+});
+
 test('in one batch, with token counts', async () => {
   const answer = await embedder.embedDetailed(texts);
   expectVectors(answer.vectors, vectors, TOLERANCE);
