@@ -14,7 +14,8 @@ use ort::session::Session;
 use ort::value::Tensor;
 use sentence_embedder::error::ErrorKind;
 use sentence_embedder::model::events::Cancel;
-use sentence_embedder::model::packing::packable;
+use sentence_embedder::model::onnx::Source;
+use sentence_embedder::model::packing::is_packable;
 use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
 use sentence_embedder::model::rewrite::{Form, Summary, rewrite};
 use sentence_embedder::operators::{self, Packing};
@@ -149,7 +150,8 @@ fn check_form(source: &str, pad_id: i64, expected: Summary, form: Form<'_>, leas
     }
     assert_eq!(together, threaded);
     let file = folder.path().join(GRAPH_FILE);
-    let packs = packable(&file, "last_hidden_state").unwrap();
+    let graph = Source::open(&file).unwrap().model.graph.unwrap();
+    let packs = is_packable(&graph, "last_hidden_state");
     assert_eq!(packs, expected.attentions > 0);
     for threads in [1, 2].into_iter().filter(|_| packs) {
         let packing = Packing::default();

@@ -47,8 +47,8 @@ impl Scratch {
 ///
 /// # Safety
 /// `query`, `key` and `value` point to the head's first element of the first token, rows are `stride` apart; `out` likewise
-/// with `out_stride`, and nobody else touches the head's columns. `head_size` is a multiple of sixteen, at most 128. Each
-/// bias has `tokens` values in its last row.
+/// with `out_stride`, and nobody else touches the head's columns. `head_size` is a multiple of sixteen. Each bias has `tokens`
+/// values in its last row.
 pub struct Attend<'a> {
     pub query: *const f32,
     pub key: *const f32,

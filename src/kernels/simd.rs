@@ -23,7 +23,7 @@ pub trait Simd: Copy {
     const PARTS: usize;
     /// Bytes of an activation as [`dot`](Simd::dot) reads it.
     const ACTIVATION_BYTES: usize;
-    /// Rows of a tile, up to 6: its sums, the weights and one activation must fit the registers.
+    /// Rows of a tile, 4 or 6: its sums, the weights and one activation must fit the registers.
     const TILE_ROWS: usize;
     /// Blocks of columns of a tile, 1 or 4.
     const TILE_BLOCKS: usize;

@@ -91,6 +91,7 @@ impl Sides {
 
     #[inline(always)]
     unsafe fn column_of_tiles<S: Simd, const BLOCKS: usize>(&self, block: usize, product: &impl Tiled) {
+        const { assert!(matches!(S::TILE_ROWS, 4 | 6), "no other heights below") };
         for from in (0..self.steps).step_by(self.depth) {
             let steps = from..(from + self.depth).min(self.steps);
             let mut row = 0;

@@ -4,25 +4,13 @@
 //! encoder's published graph does.
 
 use std::collections::HashSet;
-use std::path::Path;
 
-use super::onnx::{GraphProto, NodeProto, Source};
-use crate::error::Result;
+use super::onnx::{GraphProto, NodeProto};
 use crate::operators::DOMAIN;
 
-/// Whether in the graph at `path` only our operators read hidden states, from the embedding to `output`.
-///
-/// # Errors
-/// As [`Source::open`].
-pub fn packable(path: &Path, output: &str) -> Result<bool> {
-    let source = Source::open(path)?;
-    Ok(source
-        .model
-        .graph
-        .is_some_and(|graph| is_packable(&graph, output)))
-}
-
-fn is_packable(graph: &GraphProto, output: &str) -> bool {
+/// Whether in `graph` only our operators read hidden states, from the embedding to `output`.
+#[must_use]
+pub fn is_packable(graph: &GraphProto, output: &str) -> bool {
     let weights: HashSet<&str> = graph
         .initializer
         .iter()

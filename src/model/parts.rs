@@ -108,8 +108,7 @@ fn recognise<'a>(graph: &Graph<'a>, value: &'a str) -> Option<Part<'a>> {
     }
     if let Some(attention) = attention(graph, value) {
         let [query, ..] = &attention.projections;
-        let fits =
-            is_worth_it(query) && attention.head_size.is_multiple_of(LANES) && attention.head_size <= 128;
+        let fits = is_worth_it(query) && attention.head_size.is_multiple_of(LANES);
         return fits.then_some(Part::Attention(attention));
     }
     let linear = linear(graph, value).filter(is_worth_it)?;

@@ -20,7 +20,6 @@ use crate::config::Pooling;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::Cancel;
 use crate::model::folder::{ModelSpec, OPTION_POOLING};
-use crate::model::packing::packable;
 use crate::model::prepare::{DATA_FILE, GRAPH_FILE};
 use crate::operators::{self, Packing};
 use crate::runtime;
@@ -172,17 +171,15 @@ impl Session {
         let inner = build(graph, threads, &packing, cancel)?;
         let feeds = resolve_inputs(inner.inputs(), graph.file())?;
         let (output, readout) = resolve_output(inner.outputs(), spec)?;
-        let packs = match graph {
-            Graph::Rewritten(file, _) => readout != Readout::Ready && packable(file, &output)?,
-            _ => false,
-        };
+        let weights = graph.weights();
+        let packs = readout != Readout::Ready && weights.is_some_and(|weights| weights.packs(&output));
         Ok(Self {
             inner,
             feeds,
             output,
             readout,
             packing: packs.then_some(packing),
-            _weights: graph.weights().map(Arc::clone),
+            _weights: weights.map(Arc::clone),
         })
     }
 

@@ -16,12 +16,17 @@ use ort::value::DynValue;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::onnx::{EXTERNAL, Source, TensorProto, data_type, write_model};
+use crate::model::packing::is_packable;
 use crate::model::prepare::DATA_FILE;
 use crate::operators::DOMAIN;
 
-/// Tensors as windows into maps.
+/// Tensors of a graph as windows into maps.
 #[derive(Debug)]
-pub struct Weights(Vec<(TensorProto, Bytes)>);
+pub struct Weights {
+    tensors: Vec<(TensorProto, Bytes)>,
+    /// The graph's outputs whose texts can lie packed.
+    packed: Vec<String>,
+}
 
 /// Smaller tensors stay in the graph.
 const WORTH_LENDING: usize = 1024;
@@ -38,6 +43,11 @@ impl Weights {
         if !graph.node.iter().any(|node| node.domain == DOMAIN) {
             return Ok(None);
         }
+        let outputs = graph.output.iter().map(|output| output.name.as_str());
+        let packed = outputs
+            .filter(|output| is_packable(&graph, output))
+            .map(str::to_owned)
+            .collect();
         let outside = graph
             .initializer
             .into_iter()
@@ -52,7 +62,8 @@ impl Weights {
             }
             Ok((tensor, bytes))
         });
-        Ok(Some(Self(lent.collect::<Result<_>>()?)))
+        let tensors = lent.collect::<Result<_>>()?;
+        Ok(Some(Self { tensors, packed }))
     }
 
     /// Maps the large `f32` tensors of a model as it was published, wherever they lie, and writes `skeleton`, its graph
@@ -89,12 +100,21 @@ impl Weights {
             tensors.push((tensor.clone(), bytes));
         }
         write_model(&model, skeleton)?;
-        Ok(Self(tensors))
+        Ok(Self {
+            tensors,
+            packed: Vec::new(),
+        })
+    }
+
+    /// Whether texts of different lengths can share a run whose result is `output`.
+    #[must_use]
+    pub fn packs(&self, output: &str) -> bool {
+        self.packed.iter().any(|packed| packed == output)
     }
 
     /// Has the session of `builder` take the tensors from here, where they must stay to its end.
     pub fn lend(&self, mut builder: SessionBuilder) -> ort::Result<SessionBuilder> {
-        for (tensor, bytes) in &self.0 {
+        for (tensor, bytes) in &self.tensors {
             builder = builder.with_initializer(&tensor.name, view(tensor, bytes)?)?;
         }
         Ok(builder)
