@@ -14,10 +14,10 @@ use ort::session::Session;
 use ort::value::Tensor;
 use sentence_embedder::error::ErrorKind;
 use sentence_embedder::model::events::Cancel;
-use sentence_embedder::model::onnx::Source;
 use sentence_embedder::model::packing::is_packable;
 use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
 use sentence_embedder::model::rewrite::{Form, Summary, rewrite};
+use sentence_embedder::model::source::Source;
 use sentence_embedder::operators::{self, Packing};
 use sentence_embedder::runtime;
 

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::onnx::{GraphProto, NodeProto, TensorProto, data_type, floats_of};
+use super::onnx::{GraphProto, NodeProto, TensorProto, data_type};
+use super::source::floats_of;
 
 /// Most integers that axes or a shape have here. More are not copied, however many nodes read them.
 const FEW: usize = 16;

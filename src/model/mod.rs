@@ -14,5 +14,7 @@ pub mod patterns;
 pub mod prepare;
 mod quantize;
 pub mod rewrite;
+pub mod source;
 pub mod store;
 mod tensors;
+pub mod writer;

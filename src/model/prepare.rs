@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::events::Cancel;
-use super::onnx::Source;
+use super::source::Source;
 use super::store::lock::Lock;
 use crate::config::{EmbedderConfig, PREPARED_COPIES, Precision, default_threads};
 use crate::error::{Context, Error, ErrorKind, Result};

@@ -5,9 +5,10 @@
 
 #![allow(unsafe_code, reason = "kernels run on the instruction set that was detected")]
 
-use super::onnx::{NodeProto, TensorProto, data_type, floats_of};
+use super::onnx::{NodeProto, TensorProto, data_type};
 use super::patterns::{Linear, attention, gelu, layer_norm, linear};
 use super::rewrite::{Writer, no_layers};
+use super::source::floats_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::product8::QuantizeRow;
 use crate::kernels::simd::LANES;

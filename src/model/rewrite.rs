@@ -9,13 +9,12 @@ use std::path::Path;
 use super::calibration::observe;
 use super::events::Cancel;
 use super::graph::{Graph, needed};
-use super::onnx::{
-    DataWriter, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, Source, TensorProto, data_type,
-    write_model,
-};
+use super::onnx::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, data_type};
 use super::parts::{Part, Product, divide};
 use super::patterns::{Attention, LayerNorm, Linear, Lookup};
 use super::prepare::{DATA_FILE, GRAPH_FILE};
+use super::source::Source;
+use super::writer::{DataWriter, write_model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::simd::LANES;
 use crate::operators::{DOMAIN, Observations};

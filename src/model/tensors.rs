@@ -1,28 +1,14 @@
 //! Whether a tensor's type, shape and bytes fit each other: checked once for all of a file, so that nothing later
 //! allocates, divides or reads by a shape that is not true.
 
-use super::onnx::{EXTERNAL, NodeProto, Source, TensorProto};
+use super::onnx::TensorProto;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Checks the constant tensors of `source`: its initializers and the values of its `Constant` nodes.
+/// Checks a constant tensor; `outside` are its bytes where they lie in another file.
 ///
 /// # Errors
-/// [`ErrorKind::ModelInvalid`] for a negative dimension, one too many, or another number of bytes than the shape says;
-/// those of [`Source::bytes`].
-pub fn check(source: &mut Source) -> Result<()> {
-    // Reading external tensors takes the whole source; what is read is windows into maps.
-    let graph = source.model.graph.take().unwrap_or_default();
-    let constants = graph.node.iter().flat_map(NodeProto::constants);
-    let checked = graph
-        .initializer
-        .iter()
-        .chain(constants)
-        .try_for_each(|tensor| check_one(source, tensor));
-    source.model.graph = Some(graph);
-    checked
-}
-
-fn check_one(source: &mut Source, tensor: &TensorProto) -> Result<()> {
+/// [`ErrorKind::ModelInvalid`] for a negative dimension, one too many, or another number of bytes than the shape says.
+pub fn check(tensor: &TensorProto, outside: Option<&[u8]>) -> Result<()> {
     let elements = tensor
         .dims
         .iter()
@@ -31,10 +17,10 @@ fn check_one(source: &mut Source, tensor: &TensorProto) -> Result<()> {
             product.checked_mul(usize::try_from(dim).ok()?.max(1))
         })
         .map(|product| if tensor.dims.contains(&0) { 0 } else { product });
-    let stored = match width(tensor.data_type) {
-        _ if tensor.data_location == EXTERNAL => elements_in(&source.bytes(tensor)?, tensor),
-        _ if !tensor.raw_data.is_empty() => elements_in(&tensor.raw_data, tensor),
-        Some(_) => Some(
+    let raw = Some(&tensor.raw_data[..]).filter(|bytes| !bytes.is_empty());
+    let stored = match (outside.or(raw), width(tensor.data_type)) {
+        (Some(bytes), _) => elements_in(bytes, tensor),
+        (None, Some(_)) => Some(
             [
                 tensor.float_data.len(),
                 tensor.int32_data.len(),
@@ -46,7 +32,7 @@ fn check_one(source: &mut Source, tensor: &TensorProto) -> Result<()> {
             .sum(),
         ),
         // Of a type that nothing here looks into.
-        None => None,
+        (None, None) => None,
     };
     match (elements, stored) {
         (Some(elements), Some(stored)) if elements == stored => Ok(()),

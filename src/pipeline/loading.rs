@@ -16,9 +16,9 @@ use crate::model::calibration::SENTENCES;
 use crate::model::events::{Cancel, LoadEvent, Watch};
 use crate::model::fingerprint::Contents;
 use crate::model::folder::ModelSpec;
-use crate::model::onnx;
 use crate::model::prepare::{Cache, Copy, GRAPH_FILE, Recipe};
 use crate::model::rewrite::{Form, REWRITER_VERSION, rewrite};
+use crate::model::source::Source;
 
 /// Smallest cosine of the known text's vector in a copy to the model's. An fp32 copy only adds in another order; an
 /// 8-bit one has .998 and more on real models.
@@ -264,7 +264,7 @@ fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path, cancel: &Can
 
 /// The name of the output that vectors are made from.
 fn output(spec: &ModelSpec) -> Result<String> {
-    let names = onnx::Source::open(&spec.onnx_file)?.outputs();
+    let names = Source::open(&spec.onnx_file)?.outputs();
     let wanted = wanted_outputs(spec)
         .into_iter()
         .find(|wanted| names.iter().any(|name| name == wanted));

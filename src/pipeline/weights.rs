@@ -15,9 +15,11 @@ use ort::session::builder::SessionBuilder;
 use ort::value::DynValue;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::onnx::{EXTERNAL, Source, TensorProto, data_type, write_model};
+use crate::model::onnx::{EXTERNAL, TensorProto, data_type};
 use crate::model::packing::is_packable;
 use crate::model::prepare::DATA_FILE;
+use crate::model::source::Source;
+use crate::model::writer::write_model;
 use crate::operators::DOMAIN;
 
 /// Tensors of a graph as windows into maps.

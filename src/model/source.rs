@@ -1,0 +1,216 @@
+//! Reading a model file: the graph decoded, and tensors as windows into maps of the files that hold them.
+
+#![allow(unsafe_code, reason = "a model file is mapped")]
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+use memmap2::Mmap;
+use prost::Message;
+
+use super::onnx::{EXTERNAL, ModelProto, NodeProto, TensorProto, data_type};
+use super::tensors;
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// A model file and the files that its tensors point into, all mapped.
+#[derive(Debug)]
+pub struct Source {
+    /// The file's content; tensors are windows into the map.
+    pub model: ModelProto,
+    folder: PathBuf,
+    others: HashMap<String, Bytes>,
+}
+
+impl Source {
+    /// Maps and decodes `path`.
+    ///
+    /// # Errors
+    /// `ModelNotFound` when the file cannot be read, `ModelInvalid` when it is not ONNX or uses parts of the format that
+    /// are not supported here (functions, sparse tensors), or a tensor's shape and bytes do not fit each other.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = map(path)?;
+        let model = ModelProto::decode(bytes).context(ErrorKind::ModelInvalid, || {
+            format!("{} is not an ONNX file", path.display())
+        })?;
+        if model.graph.is_none() {
+            return Err(Error::new(
+                ErrorKind::ModelInvalid,
+                format!("{} holds no graph", path.display()),
+            ));
+        }
+        if !model.functions.is_empty()
+            || model
+                .graph
+                .iter()
+                .any(|graph| !graph.sparse_initializer.is_empty())
+        {
+            let what = format!("{} uses ONNX functions or sparse tensors", path.display());
+            return Err(Error::new(ErrorKind::ModelInvalid, what));
+        }
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut source = Self {
+            model,
+            folder,
+            others: HashMap::new(),
+        };
+        source.check()?;
+        Ok(source)
+    }
+
+    /// Checks initializers and the values of `Constant` nodes.
+    fn check(&mut self) -> Result<()> {
+        // Reading tensors in other files takes the whole source; what is read is windows into maps.
+        let graph = self.model.graph.take().unwrap_or_default();
+        let constants = graph.node.iter().flat_map(NodeProto::constants);
+        let checked = graph.initializer.iter().chain(constants).try_for_each(|tensor| {
+            let is_outside = tensor.data_location == EXTERNAL;
+            let outside = is_outside.then(|| self.bytes(tensor)).transpose()?;
+            tensors::check(tensor, outside.as_deref())
+        });
+        self.model.graph = Some(graph);
+        checked
+    }
+
+    /// Names of the graph's outputs.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<String> {
+        let graph = self.model.graph.as_ref();
+        graph
+            .into_iter()
+            .flat_map(|graph| &graph.output)
+            .map(|output| output.name.clone())
+            .collect()
+    }
+
+    /// The other files that constants lie in.
+    #[must_use]
+    pub fn data_files(&self) -> Vec<PathBuf> {
+        let graph = self.model.graph.as_ref();
+        let initializers = graph.into_iter().flat_map(|graph| &graph.initializer);
+        let constants = graph
+            .into_iter()
+            .flat_map(|graph| &graph.node)
+            .flat_map(NodeProto::constants);
+        let locations: BTreeSet<&str> = initializers
+            .chain(constants)
+            .filter(|tensor| tensor.data_location == EXTERNAL)
+            .filter_map(|tensor| tensor.external("location"))
+            .collect();
+        locations
+            .into_iter()
+            .map(|location| self.folder.join(location))
+            .collect()
+    }
+
+    /// Moves the bytes of `tensor` from another file into the graph.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn inline(&mut self, tensor: &mut TensorProto) -> Result<()> {
+        if tensor.data_location == EXTERNAL {
+            tensor.raw_data = self.bytes(tensor)?;
+            tensor.data_location = 0;
+            tensor.external_data.clear();
+        }
+        Ok(())
+    }
+
+    /// The bytes of a tensor in the order of the file format, little-endian.
+    ///
+    /// # Errors
+    /// `ModelNotFound` and `ModelInvalid`, when they are in another file that is missing, too short, or outside the folder.
+    pub fn bytes(&mut self, tensor: &TensorProto) -> Result<Bytes> {
+        if tensor.data_location != EXTERNAL {
+            return Ok(if !tensor.raw_data.is_empty() {
+                tensor.raw_data.clone()
+            } else if !tensor.float_data.is_empty() {
+                tensor
+                    .float_data
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect()
+            } else {
+                tensor
+                    .int64_data
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes())
+                    .collect()
+            });
+        }
+        let invalid = || {
+            Error::new(
+                ErrorKind::ModelInvalid,
+                format!("Tensor {} has no valid place in its data file", tensor.name),
+            )
+        };
+        let number = |key, default| {
+            tensor
+                .external(key)
+                .map_or(Some(default), |value| value.parse::<usize>().ok())
+        };
+        let location = tensor.external("location").ok_or_else(invalid)?;
+        if !Path::new(location)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
+            return Err(invalid());
+        }
+        let file = match self.others.get(location) {
+            Some(file) => file.clone(),
+            None => {
+                let file = map(&self.folder.join(location))?;
+                self.others.insert(location.to_owned(), file.clone());
+                file
+            }
+        };
+        let start = number("offset", 0).ok_or_else(invalid)?;
+        let length = number("length", file.len().saturating_sub(start)).ok_or_else(invalid)?;
+        let end = start
+            .checked_add(length)
+            .filter(|&end| end <= file.len())
+            .ok_or_else(invalid)?;
+        Ok(file.slice(start..end))
+    }
+
+    /// The values of an `f32` tensor.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes), and `ModelInvalid` when type, shape and bytes do not fit each other.
+    pub fn floats(&mut self, tensor: &TensorProto) -> Result<Vec<f32>> {
+        let bytes = self.bytes(tensor)?;
+        let values: Vec<f32> = floats_of(&bytes).collect();
+        if tensor.data_type != data_type::FLOAT || values.len() != tensor.shape().iter().product::<usize>() {
+            return Err(Error::new(
+                ErrorKind::ModelInvalid,
+                format!("Tensor {} is not a whole f32 tensor", tensor.name),
+            ));
+        }
+        Ok(values)
+    }
+}
+
+/// Little-endian `f32` values, wherever they start.
+pub fn floats_of(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> + '_ {
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|&bytes| f32::from_le_bytes(bytes))
+}
+
+fn map(path: &Path) -> Result<Bytes> {
+    let not_found = || format!("Cannot read {}", path.display());
+    // Opening a pipe would wait for a writer.
+    if !path.is_file() {
+        return Err(Error::new(
+            ErrorKind::ModelNotFound,
+            format!("{} is not a file", path.display()),
+        ));
+    }
+    let file = File::open(path).context(ErrorKind::ModelNotFound, not_found)?;
+    // SAFETY: model files are not changed in place; whoever replaces one writes a new file and renames it.
+    let map = unsafe { Mmap::map(&file) }.context(ErrorKind::ModelNotFound, not_found)?;
+    Ok(Bytes::from_owner(map))
+}
