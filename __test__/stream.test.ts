@@ -62,6 +62,16 @@ test('a refused batch closes the source', async () => {
   expect(seen.closed).toBe(true);
 });
 
+test('what is no text is named by its place in the source', async () => {
+  const drained = async (source: unknown): Promise<void> => {
+    for await (const { vector } of embedder.embedStream(source as string[], { batchSize: 2 })) {
+      expect(vector).toBeDefined();
+    }
+  };
+  const wrong = await rejection(drained(['a', 'b', 'c', 4, 'd']), 'ERR_EMBED_INVALID_ARGUMENT');
+  expect(wrong.message).toBe('Expected a string for element 3 of source but received number 4');
+});
+
 test('a string is no source, though it is an iterable of its characters', async () => {
   const { message } = await rejection(embedder.embedStream('abc').next(), 'ERR_EMBED_INVALID_ARGUMENT');
   expect(message).toBe('Expected an iterable of strings for source but received string "abc"');

@@ -40,7 +40,11 @@ async function* batches(
   size: number,
 ): AsyncGenerator<string[], void, undefined> {
   let texts: string[] = [];
+  let index = 0;
   for await (const text of source) {
+    // Here, and not where a batch is checked, its place is known.
+    expect(typeof text === 'string', 'a string', `element ${String(index)} of source`, text);
+    index += 1;
     texts.push(text);
     if (texts.length < size) continue;
     yield texts;

@@ -53,6 +53,39 @@ test.each(['document', 'passage', 'corpus'])('the prompt of documents may be nam
   }),
 );
 
+test('what is no text is refused, not hidden behind a prompt', () =>
+  withConfig(E5, async (embedder) => {
+    const embeddings = new SentenceEmbeddings(embedder);
+    const [nothing, number] = [undefined, 3] as unknown as [string, string];
+    const lama = new SentenceEmbedding(embedder);
+    const model = sentenceEmbedder(embedder, { inputType: 'query' });
+    for (const [call, received] of [
+      [() => embeddings.embedQuery(nothing), 'texts[0] but received undefined'],
+      [() => embeddings.embedDocuments(['a', number]), 'texts[1] but received number 3'],
+      [() => embeddings.embedDocuments('abc' as unknown as string[]), 'received string "abc"'],
+      [() => lama.getTextEmbedding(nothing), 'texts[0] but received undefined'],
+      [async () => model.doEmbed({ values: [number] }), 'texts[0] but received number 3'],
+    ] as [() => Promise<unknown>, string][]) {
+      expect((await rejection(call(), 'ERR_EMBED_INVALID_ARGUMENT')).message).toContain(received);
+    }
+  }));
+
+test.each<[unknown, string]>([
+  [undefined, 'undefined'],
+  [Promise.resolve(), 'a promise: await it first'],
+  [{ info: {} }, 'an object'],
+])('what is no embedder is refused', (embedder, received) => {
+  const given = embedder as Embedder;
+  const adapters = [
+    () => new SentenceEmbeddings(given),
+    () => new SentenceEmbedding(given),
+    () => sentenceEmbedder(given),
+  ];
+  for (const adapt of adapters) {
+    expect(adapt).toThrow(`Expected an Embedder for embedder but received ${received}`);
+  }
+});
+
 describe('options that no adapter has', () => {
   const wrong: [unknown, string][] = [
     [{ prompt: { query: 'a' } }, 'Expected only known names in options but received options.prompt (an object)'],

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { problemsIn, text, type Checks } from '../checks.js';
-import { embedError } from '../errors.js';
+import { describe, embedError } from '../errors.js';
 import type { DetailedEmbeddings, EmbedOptions } from '../types.js';
 import type { AdapterOptions, EmbedderLike, InputType, RetrievalPrompts } from './types.js';
 
@@ -22,8 +22,12 @@ export class Roles {
   readonly #embedder: EmbedderLike;
   readonly #prompts: Readonly<Record<InputType, string>>;
 
-  /** Throws `ERR_EMBED_MODEL_INVALID` when the model's prompts cannot be read or are not to be reconciled. */
+  /**
+   * Throws `ERR_EMBED_INVALID_ARGUMENT` for what is no embedder, and `ERR_EMBED_MODEL_INVALID` when the model's prompts cannot
+   * be read or are not to be reconciled.
+   */
   constructor(embedder: EmbedderLike, prompts: RetrievalPrompts = {}) {
+    refuse(problemOf(embedder));
     const configured = new ModelPrompts(embedder.info.path);
     this.#embedder = embedder;
     this.#prompts = {
@@ -40,9 +44,7 @@ export class Roles {
 
   /** The vectors and token counts of texts in a role. The lane is the role's unless `options` say otherwise. */
   async embed(role: InputType, texts: readonly string[], options: EmbedOptions = {}): Promise<DetailedEmbeddings> {
-    const prompt = this.#prompts[role];
-    const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
-    return this.#embedder.embedDetailed(prompted, {
+    return this.#embedder.embedDetailed(prompted(texts, this.#prompts[role]), {
       priority: role === 'query' ? 'interactive' : 'bulk',
       ...options,
     });
@@ -78,6 +80,20 @@ export function refuse(problem: string | undefined): void {
 /** The prompt that was given for a role, under whichever of its names. */
 function givenIn(prompts: RetrievalPrompts, role: InputType): string | undefined {
   return NAMES[role].map((name) => prompts[name]).find((prompt) => prompt !== undefined);
+}
+
+/** What is wrong with an embedder, or nothing. */
+function problemOf(embedder: unknown): string | undefined {
+  const { info, embedDetailed } = (embedder ?? {}) as Partial<EmbedderLike>;
+  if (info && typeof embedDetailed === 'function') return undefined;
+  const received = embedder instanceof Promise ? 'a promise: await it first' : describe(embedder);
+  return `Expected an Embedder for embedder but received ${received}`;
+}
+
+/** Texts with a prompt before each. What is no text stays as it is, to be refused where texts are checked. */
+function prompted(texts: readonly string[], prompt: string): readonly string[] {
+  if (prompt === '' || !Array.isArray(texts)) return texts;
+  return texts.map((text: unknown) => (typeof text === 'string' ? prompt + text : text) as string);
 }
 
 /** Vectors as frameworks want them: arrays of plain numbers. */

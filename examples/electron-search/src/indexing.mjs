@@ -66,7 +66,8 @@ export class Indexing {
   async cancel() {
     this.#abort.abort();
     this.#paused?.resolve();
-    await this.#running;
+    // Whoever runs it hears of its failure.
+    await this.#running?.catch(() => undefined);
   }
 
   /** @param {string} folder */
@@ -94,7 +95,7 @@ export class Indexing {
   async #one(folder, file) {
     const name = relative(folder, file);
     this.#show({ file: name });
-    const passages = passagesOf(await readFile(file, 'utf8'));
+    const passages = await readFile(file, 'utf8').then(passagesOf, noneOf);
     for (let i = 0; i < passages.length; i += TOGETHER) {
       await this.#paused?.promise;
       const some = passages.slice(i, i + TOGETHER);
@@ -129,9 +130,20 @@ async function textFiles(folder, signal) {
   for (const entry of entries) {
     const path = join(folder, entry.name);
     if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
-    if (entry.isDirectory()) files.push(...(await textFiles(path, signal)));
-    else if (entry.isFile() && READABLE.has(extname(entry.name).toLowerCase()) && (await stat(path)).size <= LARGEST)
-      files.push(path);
+    if (entry.isDirectory()) files.push(...(await textFiles(path, signal).catch(noneOf)));
+    else if (entry.isFile() && READABLE.has(extname(entry.name).toLowerCase())) {
+      files.push(...(await stat(path).then(({ size }) => (size <= LARGEST ? [path] : []), noneOf)));
+    }
   }
   return files;
+}
+
+/**
+ * Nothing of what cannot be read or has gone meanwhile: the rest is worth indexing all the same.
+ * @param {NodeJS.ErrnoException} error
+ * @returns {never[]}
+ */
+function noneOf(error) {
+  if (error.code && ['EACCES', 'EPERM', 'ENOENT', 'EBUSY'].includes(error.code)) return [];
+  throw error;
 }
