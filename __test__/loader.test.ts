@@ -1,6 +1,6 @@
 // A missing or broken native part explains itself: what was looked for, where, and what to run.
 
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelFolder, temporaryFolder } from './support/fixtures';
 import { ROOT, runScript } from './support/processes';
@@ -41,11 +41,11 @@ interface Report {
 }
 
 /** What becomes of loading a model in that app. */
-function load(app: string, from = 'sentence-embedder', env: NodeJS.ProcessEnv = {}): Report {
+function load(app: string, from = 'sentence-embedder', env: NodeJS.ProcessEnv = {}, cacheDir?: string): Report {
   const script = `
     Object.assign(process.env, ${JSON.stringify(env)});
     const { Embedder } = require(${JSON.stringify(from)});
-    Embedder.load({ model: ${JSON.stringify(modelFolder('bert'))} }).then(
+    Embedder.load(${JSON.stringify({ model: modelFolder('bert'), cacheDir })}).then(
       (embedder) => console.log(JSON.stringify({ loaded: embedder.info.dimension })),
       (e) => console.log(JSON.stringify({ code: e.code, message: e.message, cause: e.cause?.message })),
     );`;
@@ -173,5 +173,18 @@ describe('the ONNX Runtime library', () => {
     const missing = load(app, own, { ORT_DYLIB_PATH: join(app, 'nothing.so') });
     expect(missing.code).toBe('ERR_EMBED_RUNTIME_NOT_FOUND');
     expect(missing.message).toContain(join(app, 'nothing.so'));
+  });
+
+  test('that is missing costs no prepared copy', () => {
+    const { app, own } = install();
+    placeNative(own, { withLibrary: false });
+    const cache = join(app, 'cache');
+    const copies = (): string[] => readdirSync(join(cache, 'prepared'));
+    expect(load(app, own, { ORT_DYLIB_PATH: join(ROOT, library) }, cache)).toEqual({ loaded: 32 });
+    const made = copies();
+    expect(made).not.toEqual([]);
+    const { code } = load(app, own, { ORT_DYLIB_PATH: join(app, 'nothing.so') }, cache);
+    expect(code).toBe('ERR_EMBED_RUNTIME_NOT_FOUND');
+    expect(copies()).toEqual(made);
   });
 });

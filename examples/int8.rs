@@ -32,7 +32,10 @@ fn main() {
                 examples(tokenizer)
             };
             let started = Instant::now();
-            let form = Form::Int8 { examples: &examples };
+            let form = Form::Int8 {
+                examples: &examples,
+                threads: 2,
+            };
             let summary = rewrite(
                 Path::new(source),
                 output,

@@ -44,8 +44,12 @@ pub const MAX_MATCHES: usize = (1 << 53) - 1;
 /// Shortest time between two progress reports of a call: 20 a second.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Prepared copies that are kept; the longest unused one makes room for a new one.
+/// Prepared copies that are kept; beyond them, the longest unused one makes room for a new one, unless it was used within
+/// [`PREPARED_FOR`]: an app with more models than that would make them all again at each start.
 pub const PREPARED_COPIES: usize = 4;
+
+/// How long a prepared copy is kept after its last use, however many there are.
+pub const PREPARED_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// How the weights are kept and multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -627,6 +627,38 @@ fn largest(model: &mut ModelProto) -> &mut TensorProto {
     weights.max_by_key(|tensor| tensor.raw_data.len()).unwrap()
 }
 
+#[test]
+fn widths_that_are_nothing_or_change_with_the_text() {
+    let nothing: Change = |model| {
+        let bounds = [constant("zero", vec![1], &[0]), constant("axis", vec![1], &[2])];
+        graph(model).initializer.extend(bounds);
+        append(model, |inner, output| {
+            let inputs = [&inner, "zero", "zero", "axis"].map(str::to_owned);
+            vec![NodeProto::new("Slice", "", inputs.to_vec(), output)]
+        });
+    };
+    let tokens: Change = |model| {
+        append(model, |inner, output| {
+            let mut turned = NodeProto::new("Transpose", "", vec![inner.clone()], "turned");
+            turned.attribute.push(AttributeProto {
+                name: "perm".to_owned(),
+                r#type: attribute_type::INTS,
+                ints: vec![0, 2, 1],
+                ..AttributeProto::default()
+            });
+            let inputs = vec![inner, "turned".to_owned()];
+            vec![turned, NodeProto::new("MatMul", "", inputs, output)]
+        });
+    };
+    for change in [nothing, tokens] {
+        let (_parent, folder) = with_graph("bert", change);
+        for way in WAYS {
+            let refused = try_way(&folder, way).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ModelInvalid, "{way:?}: {refused}");
+        }
+    }
+}
+
 fn absurdities() -> Vec<Absurdity> {
     let mut all: Vec<Absurdity> = Vec::new();
     let shapes: [&[i64]; 12] = [

@@ -167,7 +167,7 @@ proptest! {
         let output = model.graph.as_ref().unwrap().output[0].name.clone();
         let original = folder.path().join("original.onnx");
         write_model(&model, &original).unwrap();
-        let form = if eight_bits { Form::Int8 { examples: &[] } } else { Form::Fp32 };
+        let form = if eight_bits { Form::Int8 { examples: &[], threads: 1 } } else { Form::Fp32 };
         match rewrite(&original, &output, form, folder.path(), &Cancel::default()) {
             // Opening checks every tensor against the file of weights.
             Ok(summary) => {

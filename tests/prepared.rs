@@ -9,15 +9,15 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use common::{embed, expand, fixture_json, fixtures};
-use sentence_embedder::config::{EmbedderConfig, PREPARED_COPIES, Pooling, Precision};
+use sentence_embedder::config::{EmbedderConfig, PREPARED_COPIES, PREPARED_FOR, Pooling, Precision};
 use sentence_embedder::error::ErrorKind;
 use sentence_embedder::model::events::{Cancel, LoadEvent, Watch};
 use sentence_embedder::model::prepare::{DATA_FILE, GRAPH_FILE};
@@ -271,15 +271,28 @@ fn without_preparing_nothing_is_written_and_int8_is_refused() {
 #[test]
 fn the_number_of_copies_is_bounded() {
     let (cache, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    for number in 0..PREPARED_COPIES + 2 {
+    let load_another = |number: usize| {
         let folder = expand(
             &format!("model-{number}"),
             &serde_json::json!({ "base": "bert" }),
             parent.path(),
         );
         load(&folder, cache.path(), Precision::Fp32);
+        copies(cache.path())
+    };
+    for number in 0..PREPARED_COPIES + 2 {
+        // All were used a moment ago.
+        assert_eq!(load_another(number).len(), number + 1);
     }
-    assert_eq!(copies(cache.path()).len(), PREPARED_COPIES);
+    for copy in copies(cache.path()) {
+        let manifest = File::options()
+            .append(true)
+            .open(copy.join("prepared.json"))
+            .unwrap();
+        let long_ago = SystemTime::now() - PREPARED_FOR - Duration::from_secs(60);
+        manifest.set_modified(long_ago).unwrap();
+    }
+    assert_eq!(load_another(PREPARED_COPIES + 2).len(), PREPARED_COPIES);
 }
 
 #[test]

@@ -119,7 +119,13 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 fn check(source: &str, pad_id: i64, expected: Summary) {
     let examples = &texts()[..9];
     check_form(source, pad_id, expected, Form::Fp32, 0.999_999_9);
-    check_form(source, pad_id, expected, Form::Int8 { examples }, 0.999);
+    check_form(
+        source,
+        pad_id,
+        expected,
+        Form::Int8 { examples, threads: 2 },
+        0.999,
+    );
 }
 
 fn check_form(source: &str, pad_id: i64, expected: Summary, form: Form<'_>, least: f64) {
@@ -229,7 +235,10 @@ fn narrow_heads_keep_their_attention_and_lose_only_speed() {
 fn what_is_not_recognised_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |source: &Path, output: &str| {
-        let form = Form::Int8 { examples: &[] };
+        let form = Form::Int8 {
+            examples: &[],
+            threads: 1,
+        };
         rewrite(source, output, form, folder.path(), &Cancel::default())
             .unwrap_err()
             .kind()

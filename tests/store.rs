@@ -20,6 +20,7 @@ use hub::{COMMIT, Fault, Hub, On};
 use sentence_embedder::config::EmbedderConfig;
 use sentence_embedder::error::{Error, ErrorKind, Result};
 use sentence_embedder::model::events::{Cancel, LoadEvent, Watch};
+use sentence_embedder::model::folder;
 use sentence_embedder::model::store::settings::{Patience, Settings};
 use sentence_embedder::model::store::{Request, ResolvedModel, Store, inventory, manifest};
 use tempfile::TempDir;
@@ -588,6 +589,29 @@ fn a_changed_file_of_the_cache_is_found_on_request_deleted_and_fetched_again() {
 }
 
 #[test]
+fn a_file_that_is_no_link_is_verified_as_a_copy_of_what_the_cache_has() {
+    let bench = Bench::new();
+    let model = bench.fetch().unwrap();
+    let verify = Request {
+        verify: true,
+        ..bench.request()
+    };
+    let file = model.folder.join(ONNX);
+    let mut bytes = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, &bytes).unwrap();
+    bench.fetch_with(&verify, &Watch::unwatched()).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    let text = failed(
+        bench.fetch_with(&verify, &Watch::unwatched()),
+        ErrorKind::ModelInvalid,
+    );
+    assert!(text.contains("cannot be verified"), "{text}");
+    assert!(file.exists(), "it may be another program's");
+}
+
+#[test]
 fn an_export_is_a_plain_folder_that_can_be_verified() {
     let bench = Bench::new();
     let model = bench.fetch().unwrap();
@@ -607,12 +631,44 @@ fn an_export_is_a_plain_folder_that_can_be_verified() {
     assert_eq!(refused.kind(), ErrorKind::ModelInvalid);
     assert!(refused.to_string().contains("model.onnx"), "{refused}");
 
+    manifest::export(&model, out.path(), &cancel).unwrap();
+    fs::write(out.path().join("another.onnx"), "x").unwrap();
+    let refused = manifest::verify(out.path(), &cancel).unwrap_err();
+    assert!(refused.to_string().contains("does not list"), "{refused}");
+
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("mine.txt"), "precious").unwrap();
     let refused = manifest::export(&model, other.path(), &cancel).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
     let refused = manifest::verify(other.path(), &cancel).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ModelInvalid);
+}
+
+#[test]
+fn an_export_that_did_not_end_is_no_model_and_is_taken_up_by_the_next() {
+    let bench = Bench::new();
+    let model = bench.fetch().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let cancel = Cancel::default();
+    let mut more = model.clone();
+    more.files.push("that is not there".to_owned());
+    for _ in 0..2 {
+        let failure = manifest::export(&more, out.path(), &cancel).unwrap_err();
+        assert_eq!(failure.kind(), ErrorKind::Download);
+        for refused in [
+            manifest::verify(out.path(), &cancel).unwrap_err(),
+            folder::read(out.path(), &EmbedderConfig::default()).unwrap_err(),
+        ] {
+            assert_eq!(refused.kind(), ErrorKind::ModelInvalid);
+            assert!(refused.to_string().contains("left unfinished"), "{refused}");
+        }
+    }
+    manifest::export(&model, out.path(), &cancel).unwrap();
+    manifest::verify(out.path(), &cancel).unwrap();
+    // One that fails over a good one makes it unfinished as well: some of its files may be new.
+    manifest::export(&more, out.path(), &cancel).unwrap_err();
+    manifest::export(&model, out.path(), &cancel).unwrap();
+    manifest::verify(out.path(), &cancel).unwrap();
 }
 
 #[test]

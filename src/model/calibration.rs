@@ -9,6 +9,7 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::Tensor;
 
+use super::events::Cancel;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::operators::{Observations, register_observed};
 use crate::runtime;
@@ -84,19 +85,20 @@ pub const SENTENCES: [&str; 64] = [
 /// Tokens that run at once: enough to be quick, few enough to stay in the cache.
 const TOKENS_AT_ONCE: usize = 512;
 
-/// Runs `model` on rows of token ids and answers what its products were given.
+/// Runs `model` on rows of token ids, on `threads` threads, and answers what its products were given.
 ///
 /// # Errors
-/// `ModelInvalid` when the model cannot be loaded or asks for other inputs than encoders have, `Inference` when a run fails.
-pub fn observe(model: &Path, rows: &[Vec<i64>]) -> Result<Observations> {
+/// `ModelInvalid` when the model cannot be loaded or asks for other inputs than encoders have, `Inference` when a run fails,
+/// `RuntimeNotFound`, `Aborted`.
+pub fn observe(model: &Path, rows: &[Vec<i64>], threads: usize, cancel: &Cancel) -> Result<Observations> {
     let observations = Observations::default();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut session = open(model, threads, &observations)?;
     let mut rows: Vec<&Vec<i64>> = rows.iter().filter(|row| !row.is_empty()).collect();
     rows.sort_by_key(|row| row.len());
     for same in rows.chunk_by(|a, b| a.len() == b.len()) {
         let length = same.first().map_or(1, |row| row.len());
         for batch in same.chunks((TOKENS_AT_ONCE / length).max(1)) {
+            cancel.check()?;
             run(&mut session, batch, length)?;
         }
     }

@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::events::Cancel;
 use super::source::Source;
 use super::store::lock::Lock;
-use crate::config::{EmbedderConfig, PREPARED_COPIES, Precision, default_threads};
+use crate::config::{EmbedderConfig, PREPARED_COPIES, PREPARED_FOR, Precision, default_threads};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::runtime;
 
@@ -266,8 +266,8 @@ impl Cache {
         freed
     }
 
-    /// Removes copies of what the same source was before, all but the last used few of the others, and what processes that
-    /// died left.
+    /// Removes copies of what the same source was before, those of the others that were not used for long, all but a few, and
+    /// what processes that died left.
     fn prune(&self, key: &str, recipe: &Recipe) {
         let folders = || {
             let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
@@ -300,8 +300,9 @@ impl Cache {
                 .as_ref()
                 .is_none_or(|other| other.sources != recipe.sources && path_of(other) == path_of(recipe))
         };
-        for (place, (_, folder, other)) in others.iter().enumerate() {
-            if outdated(other) || place + 1 >= PREPARED_COPIES {
+        for (place, (used, folder, other)) in others.iter().enumerate() {
+            let is_spare = place + 1 >= PREPARED_COPIES && used.elapsed().is_ok_and(|age| age > PREPARED_FOR);
+            if outdated(other) || is_spare {
                 remove(folder);
             }
         }
@@ -336,10 +337,16 @@ const SEGMENT: u64 = 32 << 20;
 /// XXH3 over the XXH3 of each segment of a file, on a few threads: as fast as it can be read, and against accidents, not
 /// against attackers, who could as well replace the model itself.
 fn hash(path: &Path, cancel: &Cancel) -> Result<u64> {
-    let unreadable = || format!("The prepared file {} cannot be read", path.display());
-    let size = fs::metadata(path)
-        .context(ErrorKind::ModelInvalid, unreadable)?
-        .len();
+    let unreadable = |cause: io::Error| {
+        // A file that has gone or is nobody's to read makes the copy worthless; of others the next load may know better.
+        let kind = match cause.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => ErrorKind::ModelInvalid,
+            _ => ErrorKind::ModelNotFound,
+        };
+        let sentence = format!("The prepared file {} cannot be read", path.display());
+        Error::new(kind, sentence).with_source(cause)
+    };
+    let size = fs::metadata(path).map_err(unreadable)?.len();
     let segments = size.div_ceil(SEGMENT);
     let next = AtomicU64::new(0);
     let work = || {
@@ -350,7 +357,7 @@ fn hash(path: &Path, cancel: &Cancel) -> Result<u64> {
                 return Ok(digests);
             }
             cancel.check()?;
-            let digest = hash_segment(path, segment).context(ErrorKind::ModelInvalid, unreadable)?;
+            let digest = hash_segment(path, segment).map_err(unreadable)?;
             digests.push((segment, digest));
         }
     };

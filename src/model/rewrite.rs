@@ -32,6 +32,8 @@ pub enum Form<'a> {
         /// Token ids as the model's tokenizer makes them from [`SENTENCES`](super::calibration::SENTENCES), one list a
         /// sentence. Without any, outliers are guessed from the weights, which costs quality.
         examples: &'a [Vec<i64>],
+        /// Threads that the examples run on.
+        threads: usize,
     },
 }
 
@@ -109,9 +111,9 @@ pub fn rewrite(
         }
     }
     // What does not depend on the outliers is written once, the products again when the examples have been seen.
-    let examples = match form {
-        Form::Int8 { examples } => examples,
-        Form::Fp32 => &[],
+    let (examples, threads) = match form {
+        Form::Int8 { examples, threads } => (examples, threads),
+        Form::Fp32 => (&[][..], 0),
     };
     let tables = writer.mark();
     let file = folder.join(GRAPH_FILE);
@@ -155,7 +157,7 @@ pub fn rewrite(
         if last {
             break;
         }
-        writer.observations = Some(observe(&file, examples)?);
+        writer.observations = Some(observe(&file, examples, threads, cancel)?);
         writer.rewind(&tables)?;
     }
     Ok(writer.summary)

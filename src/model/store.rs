@@ -25,7 +25,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use self::cache::{Repository, is_commit, is_id};
-use self::digest::Hasher;
 use self::fetcher::Fetcher;
 use self::files::{Choice, Known, Layout, MODULES};
 use self::http::Client;
@@ -321,39 +320,38 @@ impl<'a> Search<'a> {
         )
     }
 
-    /// Reads every file and compares it with the hash that its blob is named by.
+    /// Reads every file and compares it with the hash that its blob is named by. A file that is no link to a blob must be a
+    /// copy of one, as they are made where there are no links.
     fn verify(&self, found: &ResolvedModel, watch: &Watch) -> Result<()> {
         let commit = found.revision.as_deref().unwrap_or_default();
         for name in &found.files {
-            // A copy instead of a link has no hash by which it could be checked.
-            let Some(digest) = self.repository.digest_of(commit, name) else {
+            let file = found.folder.join(name);
+            let [sha256, git] = digest::both(&file, watch.cancel())?;
+            let pinned = self.pinned(commit, name).map(|file| file.sha256);
+            let linked = self.repository.digest_of(commit, name);
+            let is_known = match &linked {
+                Some(digest) => [&sha256, &git].contains(&digest),
+                None => [&sha256, &git]
+                    .iter()
+                    .any(|digest| self.repository.blob(digest).is_file()),
+            };
+            if is_known && pinned.is_none_or(|pinned| pinned == sha256.name()) {
                 continue;
-            };
-            let blob = self.repository.blob(&digest);
-            let open = || -> std::io::Result<_> {
-                let file = fs::File::open(&blob)?;
-                let size = file.metadata()?.len();
-                Ok((file, size))
-            };
-            let intact = match open() {
-                Ok((mut file, size)) => {
-                    let mut hasher = Hasher::new(&digest, size);
-                    hasher.update_from(&mut file, watch.cancel())?;
-                    hasher.matches(&digest, self.pinned(commit, name).map(|file| file.sha256))
-                }
-                Err(_) => false,
-            };
-            if !intact {
-                let _ = fs::remove_file(found.folder.join(name));
-                let _ = fs::remove_file(&blob);
-                return Err(Error::new(
-                    ErrorKind::ModelInvalid,
-                    format!(
-                        "{name} of {} had changed in the cache and was deleted; the next load fetches it again",
-                        self.request.id
-                    ),
-                ));
             }
+            let changed = format!("{name} of {} had changed in the cache", self.request.id);
+            let sentence = match linked.map(|digest| self.repository.blob(&digest)) {
+                Some(blob) if fs::remove_file(&file).and(fs::remove_file(&blob)).is_ok() => {
+                    format!("{changed} and was deleted; the next load fetches it again")
+                }
+                Some(blob) => format!("{changed} and cannot be deleted: {}", blob.display()),
+                None => format!(
+                    "{} cannot be verified, as it is no copy of a file that the cache has by its hash; delete {}, and \
+                     the next load fetches it again",
+                    file.display(),
+                    self.repository.folder().display()
+                ),
+            };
+            return Err(Error::new(ErrorKind::ModelInvalid, sentence));
         }
         Ok(())
     }

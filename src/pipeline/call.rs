@@ -52,6 +52,8 @@ pub struct Call {
     pub lane: Priority,
     /// What is to be done.
     pub purpose: Purpose,
+    /// Numbers in each vector that it waits for.
+    pub dimension: usize,
     accepted: Instant,
     settled: AtomicBool,
     state: Mutex<State>,
@@ -63,6 +65,21 @@ struct State {
     settle: Option<Settle>,
     progress: Option<Progress>,
     last_progress: Instant,
+}
+
+/// What calls are rejected with once a thread of an embedder has died.
+pub fn broken() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "A thread of the embedder panicked: close it and load another",
+    )
+}
+
+impl Drop for Call {
+    /// Whoever loses a call, the one who waits for it is told.
+    fn drop(&mut self) {
+        self.reject(broken());
+    }
 }
 
 impl Call {
@@ -108,6 +125,7 @@ impl Call {
             texts,
             lane,
             purpose,
+            dimension,
             accepted,
             settled: AtomicBool::new(false),
         })
@@ -162,8 +180,15 @@ impl Call {
 
     /// Settles the call with `error`, unless it is settled already; says whether this did it.
     pub fn reject(&self, error: Error) -> bool {
-        let settle = self.take_settlement(&mut self.lock());
-        settle.map(|settle| settle(Err(error))).is_some()
+        let mut state = self.lock();
+        let settle = self.take_settlement(&mut state);
+        let result = std::mem::take(&mut state.result);
+        drop(state);
+        let Some(settle) = settle else { return false };
+        // Others may hold on to the call for a while: not to what nobody will get.
+        drop(result);
+        settle(Err(error));
+        true
     }
 
     fn finish_text(
@@ -174,7 +199,7 @@ impl Call {
         answering: impl FnOnce(Duration),
     ) {
         let mut state = self.lock();
-        let dimension = state.result.dimension;
+        let dimension = self.dimension;
         if let Purpose::Embed { normalize, .. } = self.purpose
             && let Some(row) = state
                 .result

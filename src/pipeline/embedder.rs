@@ -1,7 +1,7 @@
 //! The core's public face: load a model once, then embed, count, look at figures, close.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Embeddings, Progress, Purpose, Settle};
@@ -44,17 +44,17 @@ pub struct ModelInfo {
     pub load_time: Duration,
 }
 
-/// A call that was accepted and can be cancelled.
+/// A call that was accepted and can be cancelled. It keeps nothing of a call that is settled.
 pub struct CallHandle {
     embedder: Arc<Embedder>,
-    call: Option<Arc<Call>>,
+    call: Weak<Call>,
 }
 
 impl CallHandle {
     /// Settles the call with `error` unless it is settled already. Work that nobody else waits for is stopped.
     pub fn cancel(&self, error: Error) {
-        if let Some(call) = &self.call {
-            self.embedder.scheduler.cancel(call, error);
+        if let Some(call) = self.call.upgrade() {
+            self.embedder.scheduler.cancel(&call, error);
         }
     }
 }
@@ -192,7 +192,7 @@ impl Embedder {
                 ..Embeddings::default()
             };
             settle(self.scheduler.refusal().map_or(Ok(nothing), Err));
-            None
+            Weak::new()
         } else {
             match Call::new(
                 texts,
@@ -204,12 +204,13 @@ impl Embedder {
             ) {
                 Ok(call) => {
                     let call = Arc::new(call);
-                    self.scheduler.submit(Arc::clone(&call), options.timeout);
-                    Some(call)
+                    let handle = Arc::downgrade(&call);
+                    self.scheduler.submit(call, options.timeout);
+                    handle
                 }
                 Err((error, settle)) => {
                     settle(Err(error));
-                    None
+                    Weak::new()
                 }
             }
         };

@@ -1,5 +1,6 @@
 //! A portable 8-bit copy of a model: a plain folder for bundling with an app, for every processor.
 
+use std::fs;
 use std::path::Path;
 
 use super::loading;
@@ -8,6 +9,7 @@ use crate::config::{EmbedderConfig, Precision};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::{LoadEvent, Watch};
 use crate::model::prepare::GRAPH_FILE;
+use crate::model::store::cache::unwritable;
 use crate::model::store::manifest::{self, MadeFrom, Manifest};
 use crate::model::store::{self, ResolvedModel};
 use crate::model::{fingerprint, folder};
@@ -42,11 +44,13 @@ pub fn export(config: &EmbedderConfig, out: &Path, watch: &Watch) -> Result<Mani
         files: spec.description.clone(),
         ..resolved
     };
-    let mut manifest = manifest::export(&described, out, watch.cancel())?;
+    let mut manifest = manifest::begin(&described, out, watch.cancel())?;
     let graphs = out.join(GRAPH_FOLDER);
-    std::fs::create_dir_all(&graphs).context(ErrorKind::ModelNotFound, || {
-        format!("{} cannot be written", graphs.display())
-    })?;
+    // Of an earlier export, or of one that did not end.
+    if graphs.exists() {
+        fs::remove_dir_all(&graphs).context(ErrorKind::Download, || unwritable(&graphs))?;
+    }
+    fs::create_dir_all(&graphs).context(ErrorKind::Download, || unwritable(&graphs))?;
     loading::make_copy(&spec, &tokenizer, &graphs, config.threads, watch.cancel())?;
     manifest.precision = Some(spec.precision.name().to_owned());
     manifest.made_from = Some(MadeFrom {
@@ -54,6 +58,6 @@ pub fn export(config: &EmbedderConfig, out: &Path, watch: &Watch) -> Result<Mani
         made: fingerprint::weights(&graphs.join(GRAPH_FILE))?,
     });
     manifest.add(out, GRAPH_FOLDER, watch.cancel())?;
-    manifest.write(out)?;
+    manifest.finish(out)?;
     Ok(manifest)
 }

@@ -64,17 +64,17 @@ pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<
             .as_ref()
             .map(|copy| open_shared(spec, &copy.graph(), config, watch));
         let opened = verified
-            .map(finished)
-            .and_then(Result::ok)
-            .and(opened)
-            .and_then(Result::ok);
+            .zip(opened)
+            .map(|(verified, opened)| finished(verified).and(opened));
         Ok((finished(tokenizer)?, finished(contents)?, opened))
     })?;
     watch.cancel().check()?;
     let (mut sessions, precision) = match opened {
-        Some(sessions) => (sessions, spec.precision),
+        Some(Ok(sessions)) => (sessions, spec.precision),
+        // Only what is wrong with its files is a reason to make a copy again: not a library or memory that is missing.
+        Some(Err(error)) if error.kind() != ErrorKind::ModelInvalid => return Err(error),
         None if spec.is_prepared => (open_shared(spec, &spec.onnx_file, config, watch)?, spec.precision),
-        None => prepare_or_plain(spec, &tokenizer, copy, config, watch)?,
+        _ => prepare_or_plain(spec, &tokenizer, copy, config, watch)?,
     };
     let dimension = probe(&mut sessions.wide, &tokenizer, spec)?;
     let readout = sessions.wide.readout();
@@ -206,7 +206,7 @@ pub fn make_copy(
             .and_then(|output| rewrite(&spec.onnx_file, &output, Form::Fp32, folder, cancel))
             .map(drop),
         Precision::Fp32 => Err(Error::new(ErrorKind::ModelInvalid, "Not for this processor")),
-        Precision::Int8 => quantize(spec, tokenizer, folder, cancel),
+        Precision::Int8 => quantize(spec, tokenizer, folder, threads, cancel),
     };
     let checked = made.and_then(|()| {
         // The model as it was published, without loading it: its weights are read where they lie.
@@ -246,7 +246,13 @@ fn empty(folder: &Path) -> Result<()> {
 }
 
 /// Writes the 8-bit copy of `spec` into `folder`, calibrated with the built-in sentences.
-fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path, cancel: &Cancel) -> Result<()> {
+fn quantize(
+    spec: &ModelSpec,
+    tokenizer: &Tokenizer,
+    folder: &Path,
+    threads: usize,
+    cancel: &Cancel,
+) -> Result<()> {
     let examples = SENTENCES
         .iter()
         .map(|sentence| {
@@ -258,7 +264,10 @@ fn quantize(spec: &ModelSpec, tokenizer: &Tokenizer, folder: &Path, cancel: &Can
                 .collect())
         })
         .collect::<Result<Vec<_>>>()?;
-    let form = Form::Int8 { examples: &examples };
+    let form = Form::Int8 {
+        examples: &examples,
+        threads,
+    };
     rewrite(&spec.onnx_file, &output(spec)?, form, folder, cancel).map(drop)
 }
 
@@ -388,12 +397,21 @@ fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Resu
         type_ids: vec![0],
         count: 1,
     };
-    run(&largest).map_err(invalid(format!(
+    let (_, again) = run(&largest).map_err(invalid(format!(
         "{} fails on token id {}, the largest that {} gives: they are not of one model",
         spec.onnx_file.display(),
         tokenizer.largest_id(),
         spec.tokenizer_file.display(),
     )))?;
+    if again != dimension {
+        return Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} gives {dimension} dimensions for one text and {again} for another",
+                spec.onnx_file.display()
+            ),
+        ));
+    }
     match spec.stated_dimension {
         Some(stated) if stated != dimension => Err(Error::new(
             ErrorKind::ModelInvalid,

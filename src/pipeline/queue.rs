@@ -100,13 +100,13 @@ impl Queue {
         Some((priority, work))
     }
 
-    /// The worker at `place` is idle again.
-    pub fn release(&mut self, place: usize, now: Instant) {
+    /// The worker at `place` is idle again. How fast it was counts if it did all that it took.
+    pub fn release(&mut self, place: usize, is_done: bool, now: Instant) {
         let Some(done) = self.busy.get_mut(place).and_then(Option::take) else {
             return;
         };
         let seconds = now.saturating_duration_since(done.since).as_secs_f64();
-        if done.role == Role::Narrow && done.tokens > 0 && seconds > 0.0 {
+        if is_done && done.role == Role::Narrow && done.tokens > 0 && seconds > 0.0 {
             self.narrow_speed = Some(done.tokens as f64 / seconds);
         }
     }
@@ -325,7 +325,7 @@ mod tests {
                         && let Doing::Busy(priority, work) = std::mem::replace(doing, Doing::Awake)
                     {
                         self.finish(priority, work);
-                        self.queue.release(which % count, self.now);
+                        self.queue.release(which % count, true, self.now);
                         self.wake();
                     }
                 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::call::Call;
+use super::call::{Call, broken};
 use super::queue::Role;
 use super::session::Model;
 use super::shared::Shared;
@@ -127,14 +127,6 @@ impl Drop for Scheduler {
 /// What calls are rejected with once an embedder is closed.
 pub fn closed() -> Error {
     Error::new(ErrorKind::Closed, "The embedder is closed")
-}
-
-/// What calls are rejected with once a thread of an embedder has died.
-fn broken() -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        "A thread of the embedder panicked: close it and load another",
-    )
 }
 
 /// Sees to it that no call waits for a thread that is no more.

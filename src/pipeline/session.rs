@@ -275,8 +275,10 @@ fn read_out(readout: Readout, shape: &[usize], data: &[f32], lengths: &[usize]) 
         format!("Expected {batch} sequences of {length} tokens from the model but got the shape {shape:?}")
     };
     match (readout, shape) {
-        (Readout::Ready, &[rows, hidden]) if rows == batch => Ok((data.to_vec(), hidden)),
-        (Readout::Pool(pooling), &[rows, tokens, hidden]) if rows == batch && tokens == length => {
+        (Readout::Ready, &[rows, hidden]) if rows == batch && hidden > 0 => Ok((data.to_vec(), hidden)),
+        (Readout::Pool(pooling), &[rows, tokens, hidden])
+            if rows == batch && tokens == length && hidden > 0 =>
+        {
             let embeddings = ArrayView2::from_shape((rows * tokens, hidden), data)
                 .context(ErrorKind::Inference, unexpected)?;
             let mut vectors = Array2::zeros((rows, hidden));

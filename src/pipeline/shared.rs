@@ -1,6 +1,6 @@
 //! What the threads of an embedder have in common: the queue, what runs, what is late, and how all of it ends.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::call::Call;
@@ -26,8 +26,8 @@ pub struct State {
     pub ended: Option<fn() -> Error>,
     /// By the place of the worker.
     pub running: Vec<Option<Running>>,
-    /// Calls that must be settled by a time, in no order: there are few.
-    deadlines: Vec<(Instant, Duration, Arc<Call>)>,
+    /// Calls that must be settled by a time, in no order. What is settled before is not kept for it.
+    deadlines: Vec<(Instant, Duration, Weak<Call>)>,
 }
 
 /// What a worker has in the model now.
@@ -79,7 +79,7 @@ impl Shared {
         if let Some(timeout) = timeout {
             state
                 .deadlines
-                .push((Instant::now() + timeout, timeout, Arc::clone(&call)));
+                .push((Instant::now() + timeout, timeout, Arc::downgrade(&call)));
             self.deadline.notify_one();
         }
         state.queue.push(call);
@@ -95,7 +95,7 @@ impl Shared {
         for running in state.running.iter().flatten() {
             calls.extend(running.calls.iter().cloned());
         }
-        calls.extend(state.deadlines.drain(..).map(|(.., call)| call));
+        calls.extend(state.deadlines.drain(..).filter_map(|(.., call)| call.upgrade()));
         drop(state);
         // Before their runs are stopped: a run that was stopped would reject them as failed.
         for call in calls {
@@ -127,13 +127,16 @@ impl Shared {
             // A test can only have this panic.
             drop(faults::pass(Point::Clock));
             let now = Instant::now();
-            state.deadlines.retain(|(_, _, call)| !call.is_settled());
+            let is_waited_for = |call: &Weak<Call>| call.upgrade().is_some_and(|call| !call.is_settled());
+            state.deadlines.retain(|(_, _, call)| is_waited_for(call));
             let due = state.deadlines.iter().position(|(deadline, ..)| *deadline <= now);
             if let Some(position) = due {
                 let (_, timeout, call) = state.deadlines.swap_remove(position);
                 drop(state);
-                self.recorder.failed();
-                self.cancel(&call, timed_out(timeout));
+                if let Some(call) = call.upgrade() {
+                    self.recorder.failed();
+                    self.cancel(&call, timed_out(timeout));
+                }
                 state = self.lock();
                 continue;
             }

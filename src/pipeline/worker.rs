@@ -51,12 +51,15 @@ impl<M: Model> Worker<'_, M> {
                 shared.work.notify_all();
             }
             drop(state);
-            match work {
-                Work::Tokenize(chunk) => self.tokenize(priority, &chunk),
+            let is_done = match work {
+                Work::Tokenize(chunk) => {
+                    self.tokenize(priority, &chunk);
+                    true
+                }
                 Work::Run(rows) => self.run(rows),
-            }
+            };
             state = shared.lock();
-            state.queue.release(self.place, Instant::now());
+            state.queue.release(self.place, is_done, Instant::now());
             // Who may take what depends on who is busy: what this worker must leave may now be another's.
             shared.work.notify_all();
         }
@@ -94,8 +97,8 @@ impl<M: Model> Worker<'_, M> {
     }
 
     /// Runs rows together. When that fails, the rows of each call are run again by themselves, so that a call
-    /// fails only through its own texts.
-    fn run(&mut self, rows: Vec<Row>) {
+    /// fails only through its own texts. Says whether they ran together to the end.
+    fn run(&mut self, rows: Vec<Row>) -> bool {
         let mut calls: Vec<Arc<Call>> = Vec::new();
         for row in &rows {
             if !calls.iter().any(|call| Arc::ptr_eq(call, &row.entry.call)) {
@@ -103,12 +106,12 @@ impl<M: Model> Worker<'_, M> {
             }
         }
         let Err(error) = self.try_run(&rows, &calls) else {
-            return;
+            return true;
         };
         let failed: Vec<_> = calls.into_iter().filter(|call| !call.is_settled()).collect();
         if let [call] = failed.as_slice() {
             self.reject(call, error);
-            return;
+            return false;
         }
         for call in failed {
             let own = |row: &&Row| Arc::ptr_eq(&row.entry.call, &call);
@@ -117,6 +120,7 @@ impl<M: Model> Worker<'_, M> {
                 self.reject(&call, error);
             }
         }
+        false
     }
 
     /// Rejects a call through no wish of its caller.
@@ -145,6 +149,11 @@ impl<M: Model> Worker<'_, M> {
         let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()));
         self.announce(None);
         let (vectors, dimension) = outcome?;
+        // A graph can give vectors of another width than it gave at load.
+        if vectors.len() != rows.len() * dimension || calls.iter().any(|call| call.dimension != dimension) {
+            let sentence = format!("The model gave vectors of {dimension} numbers, which it did not at load");
+            return Err(Error::new(ErrorKind::Inference, sentence));
+        }
         let answer = || self.answer(rows, &vectors, dimension);
         if catch_unwind(AssertUnwindSafe(answer)).is_err() {
             // Not to be run again: some of its texts are answered.

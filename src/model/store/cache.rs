@@ -62,6 +62,12 @@ impl Repository {
         self.locks.join(format!("{}.lock", digest.name()))
     }
 
+    /// The folder with all that is here of the model.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.root
+    }
+
     /// The folder with the files of `commit`.
     #[must_use]
     pub fn snapshot(&self, commit: &str) -> PathBuf {

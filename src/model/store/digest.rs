@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -114,6 +115,22 @@ impl Hasher {
     pub fn sha256(self) -> String {
         hex(&self.sha256.finalize())
     }
+}
+
+/// SHA-256 and git's hash of a file.
+///
+/// # Errors
+/// [`ErrorKind::Aborted`], or [`ErrorKind::Download`] when the file cannot be read.
+pub fn both(path: &Path, cancel: &Cancel) -> Result<[Digest; 2]> {
+    let unreadable = || format!("{} cannot be read", path.display());
+    let mut file = File::open(path).context(ErrorKind::Download, unreadable)?;
+    let size = file.metadata().context(ErrorKind::Download, unreadable)?.len();
+    let mut hasher = Hasher::new(&Digest::Git(String::new()), size);
+    hasher.update_from(&mut file, cancel)?;
+    Ok([
+        Digest::Sha256(hex(&hasher.sha256.finalize())),
+        Digest::Git(hex(&hasher.git.finalize())),
+    ])
 }
 
 fn hex(bytes: &[u8]) -> String {

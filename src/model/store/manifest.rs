@@ -30,6 +30,9 @@ pub struct Manifest {
     /// What the weights were made from, where they are not the published ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_from: Option<MadeFrom>,
+    /// Set until all files are there: such a folder is no model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     /// Every file of the model.
     pub files: BTreeMap<String, Entry>,
 }
@@ -55,10 +58,21 @@ pub struct Entry {
 /// Copies a model of the cache into `folder`, which is empty, new, or of an earlier export, and writes the manifest.
 ///
 /// # Errors
+/// As [`begin`].
+pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<Manifest> {
+    let mut manifest = begin(model, folder, cancel)?;
+    manifest.finish(folder)?;
+    Ok(manifest)
+}
+
+/// As [`export`], but more is to come: until [`Manifest::finish`] the folder is refused as a model, and taken by the next
+/// export.
+///
+/// # Errors
 /// [`ErrorKind::InvalidArgument`] when the folder has other content, [`ErrorKind::Download`] when a file cannot be
 /// copied, [`ErrorKind::Aborted`].
-pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<Manifest> {
-    let old = read(folder)?;
+pub fn begin(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<Manifest> {
+    let old = read_any(folder)?;
     let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if occupied && old.is_none() {
         return Err(Error::new(
@@ -69,15 +83,18 @@ pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<M
             ),
         ));
     }
-    // Without its manifest, a folder that is left half done cannot pass for a whole one.
-    let _ = fs::remove_file(folder.join(FILE));
     let mut manifest = Manifest {
         model: model.id.clone().unwrap_or_default(),
         revision: model.revision.clone().unwrap_or_default(),
         precision: None,
         made_from: None,
-        files: BTreeMap::new(),
+        unfinished: true,
+        files: old.iter().flat_map(|old| old.files.clone()).collect(),
     };
+    // Before anything else, with the files that are there: a folder that is left half done cannot pass for a whole one.
+    fs::create_dir_all(folder).context(ErrorKind::Download, || unwritable(folder))?;
+    manifest.write(folder)?;
+    manifest.files.clear();
     for name in &model.files {
         let entry = copy(&model.folder.join(name), &folder.join(name), cancel)?;
         manifest.files.insert(name.clone(), entry);
@@ -87,7 +104,6 @@ pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<M
             let _ = fs::remove_file(folder.join(path));
         }
     }
-    manifest.write(folder)?;
     Ok(manifest)
 }
 
@@ -98,11 +114,16 @@ impl Manifest {
         self.files.values().map(|file| file.size).sum()
     }
 
-    /// Writes this manifest into `folder`.
+    /// Makes `folder` a model: all its files are there.
     ///
     /// # Errors
-    /// [`ErrorKind::Download`] when the file cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<()> {
+    /// [`ErrorKind::Download`] when the manifest cannot be written.
+    pub fn finish(&mut self, folder: &Path) -> Result<()> {
+        self.unfinished = false;
+        self.write(folder)
+    }
+
+    fn write(&self, folder: &Path) -> Result<()> {
         let file = folder.join(FILE);
         let text = serde_json::to_string_pretty(self)
             .context(ErrorKind::Internal, || "The manifest cannot be written as JSON")?;
@@ -163,8 +184,21 @@ fn copy(from: &Path, to: &Path, cancel: &Cancel) -> Result<Entry> {
 /// The manifest of `folder`, if it has one.
 ///
 /// # Errors
-/// [`ErrorKind::ModelInvalid`] when it is malformed.
+/// [`ErrorKind::ModelInvalid`] when it is malformed, or says that the folder is unfinished.
 pub fn read(folder: &Path) -> Result<Option<Manifest>> {
+    match read_any(folder)? {
+        Some(manifest) if manifest.unfinished => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} was left unfinished: run the command with --out again",
+                folder.display()
+            ),
+        )),
+        manifest => Ok(manifest),
+    }
+}
+
+fn read_any(folder: &Path) -> Result<Option<Manifest>> {
     let file = folder.join(FILE);
     // A pipe or a device would never end.
     if !file.is_file() {
@@ -180,10 +214,11 @@ pub fn read(folder: &Path) -> Result<Option<Manifest>> {
         })
 }
 
-/// Compares every file of `folder` with its manifest.
+/// Compares every file of `folder` with its manifest, and sees that it lists all that a load could read instead.
 ///
 /// # Errors
-/// [`ErrorKind::ModelInvalid`] when there is no manifest or a file differs from it, [`ErrorKind::Aborted`].
+/// [`ErrorKind::ModelInvalid`] when there is no manifest, a file differs from it or is missing in it; [`ErrorKind::Download`]
+/// when one cannot be read; [`ErrorKind::Aborted`].
 pub fn verify(folder: &Path, cancel: &Cancel) -> Result<()> {
     let invalid = |sentence: String| Error::new(ErrorKind::ModelInvalid, sentence);
     let manifest = read(folder)?.ok_or_else(|| {
@@ -208,5 +243,26 @@ pub fn verify(folder: &Path, cancel: &Cancel) -> Result<()> {
             )));
         }
     }
+    for name in graphs_and_settings(folder, Path::new("")) {
+        if !manifest.files.contains_key(&name) && name != FILE {
+            return Err(invalid(format!("{FILE} does not list {name}")));
+        }
+    }
     Ok(())
+}
+
+/// The files of which a load takes the first that it finds, below `folder`'s folder `inner`.
+fn graphs_and_settings(folder: &Path, inner: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder.join(inner)).into_iter().flatten().flatten() {
+        let name = inner.join(entry.file_name());
+        let is_link = entry.file_type().is_ok_and(|it| it.is_symlink());
+        if entry.path().is_dir() && !is_link {
+            names.extend(graphs_and_settings(folder, &name));
+        } else if entry.path().is_dir() || name.extension().is_some_and(|it| it == "onnx" || it == "json") {
+            let parts = name.iter().map(|part| part.to_string_lossy());
+            names.push(parts.collect::<Vec<_>>().join("/"));
+        }
+    }
+    names
 }
