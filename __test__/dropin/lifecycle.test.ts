@@ -238,6 +238,19 @@ describe('batches', () => {
   });
 });
 
+test('a function of the host is called where AbortSignal.any is missing, as in Node 20.0', async () => {
+  const any = jest.spyOn(AbortSignal, 'any').mockImplementation(() => {
+    throw new TypeError('AbortSignal.any is not a function');
+  });
+  try {
+    const embedder = custom(ones);
+    expect(await embedder.initialize()).toBe(true);
+    expect(await embedder.embed(['a'])).toHaveLength(1);
+  } finally {
+    any.mockRestore();
+  }
+});
+
 describe('embedWithRetry', () => {
   /** Fails `times` times on everything but the text by which the embedder tells that the session is well. */
   const failing = (times: number, error: Error): { embed: EmbedFunction; tries: () => number } => {
