@@ -6,6 +6,9 @@ import {
   Embedder,
   InProcessEmbedder,
   type CustomConfig,
+  createTestFactory,
+  type EmbedError,
+  type FallbackEmbedder,
   type EmbedFunction,
   type InProcessConfig,
   type ManagedEmbedder,
@@ -141,6 +144,45 @@ describe('initialize', () => {
     ]);
     load.mockRestore();
   });
+});
+
+/** Something that happens once, when the test says so. */
+function event(): { happens: () => void; happened: Promise<void> } {
+  let happens = (): void => undefined;
+  const happened = new Promise<void>((resolve) => {
+    happens = resolve;
+  });
+  return { happens, happened };
+}
+
+/** Lets everything go on that waits for nothing outside. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test.each<[string, (config: CustomConfig) => CustomEmbedder | FallbackEmbedder]>([
+  ['of one kind', (config) => new CustomEmbedder(config)],
+  ['with a fallback', (config) => createTestFactory({ ...config, kind: 'custom', fallback: ['test'] }).create()],
+])('a call that starts an embedder %s ends at its signal, and the start goes on for the others', async (_, make) => {
+  const [begin, finish] = [event(), event()];
+  const embed: EmbedFunction = async (batch, options) => {
+    begin.happens();
+    await finish.happened;
+    return ones(batch, options);
+  };
+  const embedder = make({ custom: { embed, fingerprint: 'mine' }, autoStart: false });
+  await embedder.initialize();
+  const controller = new AbortController();
+  let error: EmbedError | undefined;
+  embedder.embed(['a'], { signal: controller.signal }).catch((cause: unknown) => {
+    error = cause as EmbedError;
+  });
+  await begin.happened;
+  const other = embedder.embed(['b']);
+  controller.abort('enough');
+  await settled();
+  expect(error).toMatchObject({ code: 'ERR_EMBED_ABORTED', cause: 'enough' });
+  finish.happens();
+  expect(await other).toEqual([[expect.any(Number), expect.any(Number)]]);
+  await embedder.shutdown();
 });
 
 describe('vectors', () => {
@@ -363,6 +405,33 @@ describe('a session that fails', () => {
     well = true;
     expect(await embedder.initialize()).toBe(true);
     expect(await embedder.embed(['a'])).toHaveLength(1);
+  });
+
+  test('is replaced without a call that its signal ends meanwhile', async () => {
+    const [again, finish] = [event(), event()];
+    let sessions = 0;
+    const embedder = custom(async (batch, options) => {
+      if (batch[0] === PROBE) sessions += 1;
+      else if (sessions === 1) throw Object.assign(new Error('closed'), { code: 'ERR_EMBED_CLOSED' });
+      if (sessions === 2) {
+        again.happens();
+        await finish.happened;
+      }
+      return ones(batch, options);
+    });
+    await embedder.initialize();
+    const controller = new AbortController();
+    let error: EmbedError | undefined;
+    embedder.embed(['a'], { signal: controller.signal }).catch((cause: unknown) => {
+      error = cause as EmbedError;
+    });
+    await again.happened;
+    controller.abort('enough');
+    await settled();
+    expect(error).toMatchObject({ code: 'ERR_EMBED_ABORTED', cause: 'enough' });
+    finish.happens();
+    expect(await embedder.embed(['b'])).toHaveLength(1);
+    expect(sessions).toBe(2);
   });
 
   test('that was replaced and has worked since has three more', async () => {

@@ -7,6 +7,7 @@ import { MAX_REBUILDS, type Settings } from './config.js';
 import type { Engine, EngineCall, EngineTraits, StartContext } from './engine.js';
 import type { Reporter } from './events.js';
 import type { StageEvent } from './iembedder.js';
+import { untilAborted } from './signals.js';
 
 /** Errors that may mean that the session is broken. */
 const OF_SESSION: ReadonlySet<EmbedErrorCode> = new Set([
@@ -133,7 +134,7 @@ export class Sessions {
       if (!this.#parts.settings.autoRestart || !(await isBroken(running, failed, signal))) throw failed;
       throwIfAborted(signal);
       batch.broken += 1;
-      await this.#rebuild(running, failed);
+      await untilAborted(signal, () => this.#rebuild(running, failed));
       if (this.hasGivenUp(batch)) {
         const message = `The texts were given up after two sessions broke over them: ${failed.message}`;
         throw embedError('ERR_EMBED_INFERENCE', message, { cause: failed.cause });
@@ -155,7 +156,7 @@ export class Sessions {
       throwIfAborted(signal);
       if (this.#failure) throw this.#failure;
       if (this.#running) return this.#running;
-      await this.replace();
+      await untilAborted(signal, () => this.replace());
     }
   }
 
