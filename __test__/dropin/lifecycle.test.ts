@@ -493,31 +493,27 @@ describe('restarts', () => {
     await rejection(old?.embedOne('a') ?? Promise.resolve(), 'ERR_EMBED_CLOSED');
   });
 
-  test('move calls that outlast drainTimeout to the new session', async () => {
-    let release: (() => void) | undefined;
+  test('move calls that outlast drainTimeout to the new session, whatever the function makes of its signal', async () => {
     let sessions = 0;
-    const embedder = new CustomEmbedder({
-      drainTimeout: 10,
-      custom: {
-        fingerprint: 'mine',
-        embed: async (batch, options) => {
-          if (batch[0] === PROBE) sessions += 1;
-          else if (sessions === 1) {
-            await new Promise<void>((_, reject) => {
-              release = () => { reject(Object.assign(new Error('closed'), { code: 'ERR_EMBED_CLOSED' })); }; // prettier-ignore
-            });
-          }
-          return ones(batch, options);
-        },
-        close: () => Promise.resolve(release?.()),
+    const given: AbortSignal[] = [];
+    const embedder = custom(
+      (batch, options) => {
+        if (batch[0] === PROBE) sessions += 1;
+        else given.push(options.signal);
+        return batch[0] !== PROBE && sessions === 1 ? new Promise(() => undefined) : ones(batch, options);
       },
-    });
-    embedders.push(embedder);
+      { drainTimeout: 10, timeout: 2 ** 31 - 1 },
+    );
     await embedder.initialize();
     const call = embedder.embed(['a']);
+    while (given.length === 0) await settled();
     await embedder.restart();
     expect(await call).toHaveLength(1);
     expect(sessions).toBe(2);
+    expect(given.map(({ aborted, reason }) => [aborted, (reason as EmbedError | undefined)?.code])).toEqual([
+      [true, 'ERR_EMBED_CLOSED'],
+      [false, undefined],
+    ]);
   });
 });
 

@@ -85,6 +85,10 @@ describe('sidecar', () => {
     expect((await rejection(embedder.embed(['a', 'b']), 'ERR_EMBED_INFERENCE')).message).toMatch(message);
   });
 
+  test('that does not answer: a restart takes the call to the fresh session', async () => {
+    await expectHandedOver(sidecar({ drainTimeout: 10, timeout: 300_000, retries: 0 }), server);
+  });
+
   test('is waited for while it loads', async () => {
     const slow = await startServer('sidecar', ['--loading-ms', '400']);
     stops.push(slow.stop);
@@ -213,6 +217,10 @@ describe('ollama', () => {
     expect(await embedder.embed(['a'])).toHaveLength(1);
   });
 
+  test('that does not answer: a restart takes the call to the fresh session', async () => {
+    await expectHandedOver(make({ drainTimeout: 10, timeout: 300_000, retries: 0 }), ollama);
+  });
+
   test('that is gone for good is reported after three attempts', async () => {
     const { events, onEvent } = recorder();
     const embedder = make({ onEvent });
@@ -223,6 +231,18 @@ describe('ollama', () => {
     expect(events.filter(({ type }) => type === 'restart')).toHaveLength(3);
   });
 });
+
+/** Expects that a call that a server keeps for ever is answered by the next session. */
+async function expectHandedOver(embedder: ManagedEmbedder, { control, seen }: Server): Promise<void> {
+  await embedder.initialize();
+  const before = (await seen()).batches.length;
+  await control({ delayMs: 2 ** 31 - 1 });
+  const call = embedder.embed(['a']);
+  while ((await seen()).batches.length === before) await new Promise((resolve) => setTimeout(resolve, 5));
+  await control({});
+  await embedder.restart();
+  expect(await call).toHaveLength(1);
+}
 
 /** Whether nobody answers any more, within a while. */
 async function untilGone(url: string): Promise<boolean> {

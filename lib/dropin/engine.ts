@@ -10,7 +10,7 @@ export interface Engine {
   embed(texts: readonly string[], options: EngineCall): Promise<Float32Array[]>;
   /** Whether the session works: asked after an error that may be the session's or the texts'. */
   isHealthy(signal: AbortSignal): Promise<boolean>;
-  /** Frees it; what is under way rejects. Never rejects itself. */
+  /** Frees it. The signals of the calls under way have been aborted; what is under way all the same rejects. Never rejects itself. */
   close(): Promise<void>;
 }
 
