@@ -366,8 +366,23 @@ describe('a session that fails', () => {
     const embedder = native({ autoRestart: false });
     await embedder.initialize();
     await embedder.embedder?.close();
-    await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
+    const error = await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
+    expect(embedder.getStats().isReady).toBe(false);
+    expect(embedder.lastError).toBe(error);
     await embedder.restart();
+    expect(await embedder.embed(['a'])).toHaveLength(1);
+    expect(embedder.getStats().isReady).toBe(true);
+  });
+
+  test('is asked again with autoRestart: false where it may recover', async () => {
+    let well = true;
+    const embed: EmbedFunction = (batch, options) => (well ? ones(batch, options) : Promise.reject(new Error('down')));
+    const embedder = custom(embed, { autoRestart: false });
+    await embedder.initialize();
+    well = false;
+    await rejection(embedder.embed(['a']), 'ERR_EMBED_INFERENCE');
+    expect(embedder.getStats().isReady).toBe(true);
+    well = true;
     expect(await embedder.embed(['a'])).toHaveLength(1);
   });
 

@@ -43,6 +43,8 @@ export interface EngineTraits {
    * too.
    */
   readonly suspectsTexts: boolean;
+  /** Whether a session that does not work may work again without being replaced, as that of a server that is down for a while. */
+  readonly recovers: boolean;
   /** Memory of the process that holds the model, where that is this one. */
   readonly memory: (() => NonNullable<IEmbedderStats['memoryUsage']>) | undefined;
 }
@@ -54,6 +56,7 @@ export const PLAIN: EngineTraits = {
   retriesEmbed: false,
   exclusive: false,
   suspectsTexts: false,
+  recovers: true,
   memory: undefined,
 };
 

@@ -135,15 +135,21 @@ export class Sessions {
       if (signal.aborted) throw failed;
       const ofSession = failed.code === 'ERR_EMBED_CLOSED' || OF_SESSION.has(failed.code);
       if (this.#running !== running && ofSession) continue; // it was replaced and closed before it was done
-      if (!this.#parts.settings.autoRestart || !(await isBroken(running, failed, signal))) throw failed;
+      const { settings, traits } = this.#parts;
+      if (!settings.autoRestart && traits.recovers) throw failed;
+      if (!(await isBroken(running, failed, signal))) throw failed;
       throwIfAborted(signal);
+      if (!settings.autoRestart) {
+        if (this.#running === running) this.#fail(failed);
+        throw failed;
+      }
       batch.broken += 1;
       await untilAborted(signal, () => this.#rebuild(running, failed));
       if (this.hasGivenUp(batch)) {
         const message = `The texts were given up after two sessions broke over them: ${failed.message}`;
         throw embedError('ERR_EMBED_INFERENCE', message, { cause: failed.cause });
       }
-      if (batch.broken === 1 && this.#parts.traits.suspectsTexts) {
+      if (batch.broken === 1 && traits.suspectsTexts) {
         return this.#suspects.run(priority, signal, () => this.embed(batch, call));
       }
     }
@@ -229,9 +235,7 @@ export class Sessions {
     for (let error = first; ;) {
       if (this.#rebuilds >= MAX_REBUILDS) {
         const message = `The session failed after it was replaced ${String(MAX_REBUILDS)} times: ${error.message}`;
-        this.#failure = embedError('ERR_EMBED_INFERENCE', message, { cause: error });
-        reporter.fail(this.#failure);
-        throw this.#failure;
+        throw this.#fail(embedError('ERR_EMBED_INFERENCE', message, { cause: error }));
       }
       if (this.#rebuilds > 0) await pause(settings.retryDelay, signal);
       if (this.#running && this.#running !== broken) return; // the host has restarted it meanwhile
@@ -245,6 +249,15 @@ export class Sessions {
         if (signal.aborted) throw error;
       }
     }
+  }
+
+  /** Keeps why there will be no further session by itself: the first reason, which is told once. */
+  #fail(error: EmbedError): EmbedError {
+    if (!this.#failure) {
+      this.#failure = error;
+      this.#parts.reporter.fail(error);
+    }
+    return this.#failure;
   }
 }
 
