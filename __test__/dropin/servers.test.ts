@@ -39,15 +39,19 @@ describe('sidecar', () => {
     expect(embedder.getStats().memoryUsage).toBeUndefined();
   });
 
-  test('is tried again twice, never on 4xx', async () => {
+  test('is tried again twice, also where it is busy, and never where it refuses what was asked', async () => {
     const embedder = sidecar();
     await embedder.initialize();
     await server.control({ fail: { status: 500, times: 2 } });
     expect(await embedder.embed(['a'])).toHaveLength(1);
     await server.control({ drop: 2 });
     expect(await embedder.embed(['a'])).toHaveLength(1);
+    for (const status of [408, 425, 429]) {
+      await server.control({ fail: { status, times: 2 } });
+      expect(await embedder.embed(['a'])).toHaveLength(1);
+    }
     const before = (await server.seen()).batches.length;
-    for (const status of [400, 408, 429]) {
+    for (const status of [400, 401, 403]) {
       await server.control({ fail: { status, times: 1 } });
       await rejection(embedder.embedWithRetry(['a'], 5), 'ERR_EMBED_INVALID_ARGUMENT');
     }
