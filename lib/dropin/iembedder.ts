@@ -132,7 +132,8 @@ export interface SidecarConfig extends IEmbedderConfig {
     pooling?: Pooling;
     /**
      * The program that is the server, if this process is to start it: started unless one answers already, stopped by
-     * `shutdown`.
+     * `shutdown` and when this process exits. A signal that ends this process, such as SIGTERM without a listener, leaves
+     * it running: the next start then finds that it answers, and takes it, but nobody stops it any more.
      */
     command?: {
       file: string;
