@@ -418,7 +418,8 @@ export declare interface IEmbedderConfig {
      */
     autoStart?: boolean;
     /**
-     * Whether a session that has failed is replaced and the call made again, up to three times without a success between.
+     * Whether a session that has failed is replaced and the call made again, up to three times without a success between. With
+     * `false` the call rejects; of the kinds `'native'` and `'isolated'` so do all after it, until `initialize` or `restart`.
      * @defaultValue `true`
      */
     autoRestart?: boolean;
@@ -854,7 +855,8 @@ export declare interface SidecarConfig extends IEmbedderConfig {
         pooling?: Pooling;
         /**
          * The program that is the server, if this process is to start it: started unless one answers already, stopped by
-         * `shutdown`.
+         * `shutdown` and when this process exits. A signal that ends this process, such as SIGTERM without a listener, leaves
+         * it running: the next start then finds that it answers, and takes it, but nobody stops it any more.
          */
         command?: {
             file: string;

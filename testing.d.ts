@@ -159,7 +159,8 @@ export declare interface IEmbedderConfig {
      */
     autoStart?: boolean;
     /**
-     * Whether a session that has failed is replaced and the call made again, up to three times without a success between.
+     * Whether a session that has failed is replaced and the call made again, up to three times without a success between. With
+     * `false` the call rejects; of the kinds `'native'` and `'isolated'` so do all after it, until `initialize` or `restart`.
      * @defaultValue `true`
      */
     autoRestart?: boolean;

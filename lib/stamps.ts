@@ -144,6 +144,8 @@ export async function checkIndexStamp(
     dimension: now.dimension,
     normalize: true,
     ...legacy,
+    // Where the process is that runs the model makes no difference, and stamps do not tell: see `space` of IsolatedEmbedder.
+    kind: legacy.kind === 'isolated' ? ('native' as const) : legacy.kind,
     dbVersion,
     writtenAt: '',
   };

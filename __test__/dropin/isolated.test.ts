@@ -160,6 +160,25 @@ describe('a process that dies', () => {
     expect(await embedder.embed(['a'])).toHaveLength(1);
   });
 
+  test('and is not replaced has failed for good: that is told once, and a start begins afresh', async () => {
+    const { events, onEvent } = recorder();
+    const embedder = isolated({ onEvent, autoRestart: false, batchSize: 1 });
+    await embedder.initialize();
+    const { pid = 0 } = embedder;
+    process.kill(pid, 'SIGKILL');
+    await gone(pid);
+    const calls = [embedder.embed(['a'.repeat(300), 'b'.repeat(300)]), embedder.embed(['c'])];
+    for (const call of calls) await rejection(call, 'ERR_EMBED_INFERENCE');
+    const error = await rejection(embedder.embed(['d']), 'ERR_EMBED_INFERENCE');
+    expect(embedder.getStats().isReady).toBe(false);
+    expect(embedder.lastError).toBe(error);
+    expect(events.filter((event) => event.type === 'stage' && event.stage === 'error')).toHaveLength(1);
+    expect(await embedder.initialize()).toBe(true);
+    expect(embedder.lastError).toBeUndefined();
+    expect(embedder.pid).not.toBe(pid);
+    expect(await embedder.embed(['a'])).toHaveLength(1);
+  });
+
   test('during the load makes the start fail', async () => {
     const embedder = crashing({}, { CRASH_LOAD: 'exit' });
     expect(await embedder.initialize()).toBe(false);

@@ -6,6 +6,9 @@ import {
   Embedder,
   InProcessEmbedder,
   type CustomConfig,
+  createTestFactory,
+  type EmbedError,
+  type FallbackEmbedder,
   type EmbedFunction,
   type InProcessConfig,
   type ManagedEmbedder,
@@ -143,6 +146,45 @@ describe('initialize', () => {
   });
 });
 
+/** Something that happens once, when the test says so. */
+function event(): { happens: () => void; happened: Promise<void> } {
+  let happens = (): void => undefined;
+  const happened = new Promise<void>((resolve) => {
+    happens = resolve;
+  });
+  return { happens, happened };
+}
+
+/** Lets everything go on that waits for nothing outside. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test.each<[string, (config: CustomConfig) => CustomEmbedder | FallbackEmbedder]>([
+  ['of one kind', (config) => new CustomEmbedder(config)],
+  ['with a fallback', (config) => createTestFactory({ ...config, kind: 'custom', fallback: ['test'] }).create()],
+])('a call that starts an embedder %s ends at its signal, and the start goes on for the others', async (_, make) => {
+  const [begin, finish] = [event(), event()];
+  const embed: EmbedFunction = async (batch, options) => {
+    begin.happens();
+    await finish.happened;
+    return ones(batch, options);
+  };
+  const embedder = make({ custom: { embed, fingerprint: 'mine' }, autoStart: false });
+  await embedder.initialize();
+  const controller = new AbortController();
+  let error: EmbedError | undefined;
+  embedder.embed(['a'], { signal: controller.signal }).catch((cause: unknown) => {
+    error = cause as EmbedError;
+  });
+  await begin.happened;
+  const other = embedder.embed(['b']);
+  controller.abort('enough');
+  await settled();
+  expect(error).toMatchObject({ code: 'ERR_EMBED_ABORTED', cause: 'enough' });
+  finish.happens();
+  expect(await other).toEqual([[expect.any(Number), expect.any(Number)]]);
+  await embedder.shutdown();
+});
+
 describe('vectors', () => {
   test('are those of the reference, as arrays and as Float32Arrays', async () => {
     const { vectors, tolerance } = reference('bert');
@@ -238,6 +280,19 @@ describe('batches', () => {
   });
 });
 
+test('a function of the host is called where AbortSignal.any is missing, as in Node 20.0', async () => {
+  const any = jest.spyOn(AbortSignal, 'any').mockImplementation(() => {
+    throw new TypeError('AbortSignal.any is not a function');
+  });
+  try {
+    const embedder = custom(ones);
+    expect(await embedder.initialize()).toBe(true);
+    expect(await embedder.embed(['a'])).toHaveLength(1);
+  } finally {
+    any.mockRestore();
+  }
+});
+
 describe('embedWithRetry', () => {
   /** Fails `times` times on everything but the text by which the embedder tells that the session is well. */
   const failing = (times: number, error: Error): { embed: EmbedFunction; tries: () => number } => {
@@ -311,8 +366,23 @@ describe('a session that fails', () => {
     const embedder = native({ autoRestart: false });
     await embedder.initialize();
     await embedder.embedder?.close();
-    await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
+    const error = await rejection(embedder.embed(['a']), 'ERR_EMBED_CLOSED');
+    expect(embedder.getStats().isReady).toBe(false);
+    expect(embedder.lastError).toBe(error);
     await embedder.restart();
+    expect(await embedder.embed(['a'])).toHaveLength(1);
+    expect(embedder.getStats().isReady).toBe(true);
+  });
+
+  test('is asked again with autoRestart: false where it may recover', async () => {
+    let well = true;
+    const embed: EmbedFunction = (batch, options) => (well ? ones(batch, options) : Promise.reject(new Error('down')));
+    const embedder = custom(embed, { autoRestart: false });
+    await embedder.initialize();
+    well = false;
+    await rejection(embedder.embed(['a']), 'ERR_EMBED_INFERENCE');
+    expect(embedder.getStats().isReady).toBe(true);
+    well = true;
     expect(await embedder.embed(['a'])).toHaveLength(1);
   });
 
@@ -350,6 +420,33 @@ describe('a session that fails', () => {
     well = true;
     expect(await embedder.initialize()).toBe(true);
     expect(await embedder.embed(['a'])).toHaveLength(1);
+  });
+
+  test('is replaced without a call that its signal ends meanwhile', async () => {
+    const [again, finish] = [event(), event()];
+    let sessions = 0;
+    const embedder = custom(async (batch, options) => {
+      if (batch[0] === PROBE) sessions += 1;
+      else if (sessions === 1) throw Object.assign(new Error('closed'), { code: 'ERR_EMBED_CLOSED' });
+      if (sessions === 2) {
+        again.happens();
+        await finish.happened;
+      }
+      return ones(batch, options);
+    });
+    await embedder.initialize();
+    const controller = new AbortController();
+    let error: EmbedError | undefined;
+    embedder.embed(['a'], { signal: controller.signal }).catch((cause: unknown) => {
+      error = cause as EmbedError;
+    });
+    await again.happened;
+    controller.abort('enough');
+    await settled();
+    expect(error).toMatchObject({ code: 'ERR_EMBED_ABORTED', cause: 'enough' });
+    finish.happens();
+    expect(await embedder.embed(['b'])).toHaveLength(1);
+    expect(sessions).toBe(2);
   });
 
   test('that was replaced and has worked since has three more', async () => {
@@ -411,31 +508,27 @@ describe('restarts', () => {
     await rejection(old?.embedOne('a') ?? Promise.resolve(), 'ERR_EMBED_CLOSED');
   });
 
-  test('move calls that outlast drainTimeout to the new session', async () => {
-    let release: (() => void) | undefined;
+  test('move calls that outlast drainTimeout to the new session, whatever the function makes of its signal', async () => {
     let sessions = 0;
-    const embedder = new CustomEmbedder({
-      drainTimeout: 10,
-      custom: {
-        fingerprint: 'mine',
-        embed: async (batch, options) => {
-          if (batch[0] === PROBE) sessions += 1;
-          else if (sessions === 1) {
-            await new Promise<void>((_, reject) => {
-              release = () => { reject(Object.assign(new Error('closed'), { code: 'ERR_EMBED_CLOSED' })); }; // prettier-ignore
-            });
-          }
-          return ones(batch, options);
-        },
-        close: () => Promise.resolve(release?.()),
+    const given: AbortSignal[] = [];
+    const embedder = custom(
+      (batch, options) => {
+        if (batch[0] === PROBE) sessions += 1;
+        else given.push(options.signal);
+        return batch[0] !== PROBE && sessions === 1 ? new Promise(() => undefined) : ones(batch, options);
       },
-    });
-    embedders.push(embedder);
+      { drainTimeout: 10, timeout: 2 ** 31 - 1 },
+    );
     await embedder.initialize();
     const call = embedder.embed(['a']);
+    while (given.length === 0) await settled();
     await embedder.restart();
     expect(await call).toHaveLength(1);
     expect(sessions).toBe(2);
+    expect(given.map(({ aborted, reason }) => [aborted, (reason as EmbedError | undefined)?.code])).toEqual([
+      [true, 'ERR_EMBED_CLOSED'],
+      [false, undefined],
+    ]);
   });
 });
 

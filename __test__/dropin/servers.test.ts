@@ -39,15 +39,19 @@ describe('sidecar', () => {
     expect(embedder.getStats().memoryUsage).toBeUndefined();
   });
 
-  test('is tried again twice, never on 4xx', async () => {
+  test('is tried again twice, also where it is busy, and never where it refuses what was asked', async () => {
     const embedder = sidecar();
     await embedder.initialize();
     await server.control({ fail: { status: 500, times: 2 } });
     expect(await embedder.embed(['a'])).toHaveLength(1);
     await server.control({ drop: 2 });
     expect(await embedder.embed(['a'])).toHaveLength(1);
+    for (const status of [408, 425, 429]) {
+      await server.control({ fail: { status, times: 2 } });
+      expect(await embedder.embed(['a'])).toHaveLength(1);
+    }
     const before = (await server.seen()).batches.length;
-    for (const status of [400, 408, 429]) {
+    for (const status of [400, 401, 403]) {
       await server.control({ fail: { status, times: 1 } });
       await rejection(embedder.embedWithRetry(['a'], 5), 'ERR_EMBED_INVALID_ARGUMENT');
     }
@@ -83,6 +87,10 @@ describe('sidecar', () => {
     await embedder.initialize();
     await server.control({ answer });
     expect((await rejection(embedder.embed(['a', 'b']), 'ERR_EMBED_INFERENCE')).message).toMatch(message);
+  });
+
+  test('that does not answer: a restart takes the call to the fresh session', async () => {
+    await expectHandedOver(sidecar({ drainTimeout: 10, timeout: 300_000, retries: 0 }), server);
   });
 
   test('is waited for while it loads', async () => {
@@ -213,6 +221,10 @@ describe('ollama', () => {
     expect(await embedder.embed(['a'])).toHaveLength(1);
   });
 
+  test('that does not answer: a restart takes the call to the fresh session', async () => {
+    await expectHandedOver(make({ drainTimeout: 10, timeout: 300_000, retries: 0 }), ollama);
+  });
+
   test('that is gone for good is reported after three attempts', async () => {
     const { events, onEvent } = recorder();
     const embedder = make({ onEvent });
@@ -223,6 +235,18 @@ describe('ollama', () => {
     expect(events.filter(({ type }) => type === 'restart')).toHaveLength(3);
   });
 });
+
+/** Expects that a call that a server keeps for ever is answered by the next session. */
+async function expectHandedOver(embedder: ManagedEmbedder, { control, seen }: Server): Promise<void> {
+  await embedder.initialize();
+  const before = (await seen()).batches.length;
+  await control({ delayMs: 2 ** 31 - 1 });
+  const call = embedder.embed(['a']);
+  while ((await seen()).batches.length === before) await new Promise((resolve) => setTimeout(resolve, 5));
+  await control({});
+  await embedder.restart();
+  expect(await call).toHaveLength(1);
+}
 
 /** Whether nobody answers any more, within a while. */
 async function untilGone(url: string): Promise<boolean> {

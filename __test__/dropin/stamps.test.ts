@@ -261,6 +261,15 @@ describe('an old .db-version', () => {
     expect(await check('4', native)).toMatchObject({ verdict: 'missing' });
   });
 
+  test('of an isolated embedder is as one of the native', async () => {
+    const { model, precision } = native;
+    const check = (kind: 'native' | 'isolated', now: VectorSpace): Promise<{ verdict: string }> =>
+      checkIndexStamp(withMarker('5'), { space: now }, { legacy: { 5: { kind, model, precision } } });
+    for (const now of [native, sidecar, ollama])
+      expect(await check('isolated', now)).toEqual(await check('native', now));
+    expect(await check('isolated', native)).toMatchObject({ verdict: 'compatible' });
+  });
+
   test('that has changed since the stamp was written asks for a new index', async () => {
     const dir = withMarker('3');
     expect(await writeIndexStamp(dir, { space: native })).toMatchObject({ dbVersion: 3 });

@@ -7,6 +7,7 @@ import { bareSpace, PLAIN, PROBE, type Engine, type EngineCall, type StartContex
 import { checkedVectors, unit } from './http.js';
 import type { CustomConfig, VectorSpace } from './iembedder.js';
 import { ManagedEmbedder } from './managed.js';
+import { linked } from './signals.js';
 
 /** An {@link IEmbedder} over a function. */
 export class CustomEmbedder extends ManagedEmbedder {
@@ -67,14 +68,13 @@ async function run(
   dimension: number | undefined,
   { signal, timeoutMs }: Pick<EngineCall, 'signal' | 'timeoutMs'>,
 ): Promise<Float32Array[]> {
-  const end = new AbortController();
+  const { end, unlink } = linked(signal);
   const timer = setTimeout(() => {
     end.abort(embedError('ERR_EMBED_TIMEOUT', `config.custom.embed did not answer within ${String(timeoutMs)} ms`));
   }, timeoutMs);
   try {
-    const either = AbortSignal.any([signal, end.signal]);
-    const vectors = await waitFor(() => Promise.resolve().then(() => embed(texts, { signal: either })), {
-      signal: either,
+    const vectors = await waitFor(() => Promise.resolve().then(() => embed(texts, { signal: end.signal })), {
+      signal: end.signal,
     });
     return checkedVectors(vectors, { count: texts.length, dimension, from: 'config.custom.embed' });
   } catch (error) {
@@ -82,5 +82,6 @@ async function run(
     throw !signal.aborted && codeOf(reason) ? asEmbedError(reason) : asEmbedError(error);
   } finally {
     clearTimeout(timer);
+    unlink();
   }
 }

@@ -10,7 +10,7 @@ export interface Engine {
   embed(texts: readonly string[], options: EngineCall): Promise<Float32Array[]>;
   /** Whether the session works: asked after an error that may be the session's or the texts'. */
   isHealthy(signal: AbortSignal): Promise<boolean>;
-  /** Frees it; what is under way rejects. Never rejects itself. */
+  /** Frees it. The signals of the calls under way have been aborted; what is under way all the same rejects. Never rejects itself. */
   close(): Promise<void>;
 }
 
@@ -43,6 +43,8 @@ export interface EngineTraits {
    * too.
    */
   readonly suspectsTexts: boolean;
+  /** Whether a session that does not work may work again without being replaced, as that of a server that is down for a while. */
+  readonly recovers: boolean;
   /** Memory of the process that holds the model, where that is this one. */
   readonly memory: (() => NonNullable<IEmbedderStats['memoryUsage']>) | undefined;
 }
@@ -54,6 +56,7 @@ export const PLAIN: EngineTraits = {
   retriesEmbed: false,
   exclusive: false,
   suspectsTexts: false,
+  recovers: true,
   memory: undefined,
 };
 

@@ -15,6 +15,7 @@ import type {
 } from './iembedder.js';
 import { notInitialized, type ManagedEmbedder } from './managed.js';
 import { SharedStart } from './shared-start.js';
+import { untilAborted } from './signals.js';
 
 /**
  * An {@link IEmbedder} that is the first of several that can start. It says when it takes another than the first, and never
@@ -62,16 +63,16 @@ export class FallbackEmbedder implements IEmbedder {
   }
 
   async embed(texts: readonly string[], options?: CallOptions): Promise<number[][]> {
-    return this.#call((it) => it.embed(texts, options));
+    return this.#call(options, (it) => it.embed(texts, options));
   }
 
   /** The vectors of texts as `embed` gives them, without the copies into plain lists. */
   async embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]> {
-    return this.#call((it) => it.embedTyped(texts, options));
+    return this.#call(options, (it) => it.embedTyped(texts, options));
   }
 
   async embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]> {
-    return this.#call((it) => it.embedWithRetry(texts, maxRetries, options));
+    return this.#call(options, (it) => it.embedWithRetry(texts, maxRetries, options));
   }
 
   async shouldRestart(): Promise<boolean> {
@@ -95,8 +96,12 @@ export class FallbackEmbedder implements IEmbedder {
   }
 
   /** Makes a call of the one that has started: at once, so that a shutdown right after it lets it finish. */
-  async #call<T>(make: (embedder: ManagedEmbedder) => Promise<T>): Promise<T> {
-    if (!this.#chosen && this.#lazy) await this.#choice.join();
+  async #call<T>(options: CallOptions | undefined, make: (embedder: ManagedEmbedder) => Promise<T>): Promise<T> {
+    if (!this.#chosen && this.#lazy) {
+      const signal = signalOf(options);
+      const choose = (): Promise<boolean> => this.#choice.join(); // not with the signal, which would cancel it for all
+      await (signal ? untilAborted(signal, choose) : choose());
+    }
     if (this.#chosen) return make(this.#chosen);
     throw (this.#lazy ? this.#lastError : undefined) ?? notInitialized();
   }

@@ -56,7 +56,11 @@ export async function requestJson({ url, body, signal, timeoutMs }: JsonRequest)
   }
 }
 
+/** Request Timeout, Too Early and Too Many Requests: not what was asked is wrong but when, so that another try may be answered. */
+const PASSING_STATUS: ReadonlySet<number> = new Set([408, 425, 429]);
+
 function codeOfStatus(status: number): EmbedErrorCode {
+  if (PASSING_STATUS.has(status)) return 'ERR_EMBED_INFERENCE';
   if (status === 404) return 'ERR_EMBED_MODEL_NOT_FOUND';
   if (status === 504) return 'ERR_EMBED_TIMEOUT';
   return status >= 400 && status < 500 ? 'ERR_EMBED_INVALID_ARGUMENT' : 'ERR_EMBED_INFERENCE';

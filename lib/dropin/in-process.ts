@@ -46,6 +46,7 @@ export const NATIVE: EngineTraits = {
   ...PLAIN,
   concurrency: 2, // the second batch is ready when the first one leaves threads idle
   ownLanes: true,
+  recovers: false,
 };
 
 /** A session over a model in this process. */

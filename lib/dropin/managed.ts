@@ -18,6 +18,7 @@ import type {
 } from './iembedder.js';
 import { Sessions, type Batch } from './sessions.js';
 import { SharedStart } from './shared-start.js';
+import { linked } from './signals.js';
 
 /** Errors that may be gone at the next try. */
 const PASSING: ReadonlySet<EmbedErrorCode> = new Set([
@@ -228,13 +229,7 @@ export abstract class ManagedEmbedder implements IEmbedder {
     const priority = options?.priority ?? (texts.length === 1 ? 'interactive' : 'bulk');
 
     // Ends the batches of this call: at its signal, at the end of the embedder, and when one of them has failed.
-    const end = new AbortController();
-    setMaxListeners(0, end.signal);
-    const stops = [life.signal, ...(signal ? [signal] : [])].map((source) =>
-      listen(source, () => {
-        end.abort(source.reason);
-      }),
-    );
+    const { end, unlink } = linked(life.signal, ...(signal ? [signal] : []));
     try {
       const batches = inBatches(texts, this.#settings.batchSize).map((batch) =>
         this.#inPlace(priority, end.signal, () => this.#withRetries(batch, retries, priority, end.signal)),
@@ -246,7 +241,7 @@ export abstract class ManagedEmbedder implements IEmbedder {
       if (signal?.aborted) throw abortedError(signal);
       throw life.signal.aborted ? endedBy(life.signal) : asEmbedError(cause);
     } finally {
-      for (const stop of stops) stop();
+      unlink();
       end.abort();
     }
   }

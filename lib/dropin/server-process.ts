@@ -17,7 +17,7 @@ const SHOWN_LINES = 10;
 
 type Command = NonNullable<NonNullable<SidecarConfig['sidecar']>['command']>;
 
-/** A child process that ends with this one. */
+/** A child process that is stopped when this one exits by itself. A signal that ends this one at once leaves it running. */
 export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #complaints: string[] = [];

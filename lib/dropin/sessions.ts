@@ -7,6 +7,7 @@ import { MAX_REBUILDS, type Settings } from './config.js';
 import type { Engine, EngineCall, EngineTraits, StartContext } from './engine.js';
 import type { Reporter } from './events.js';
 import type { StageEvent } from './iembedder.js';
+import { linked, untilAborted } from './signals.js';
 
 /** Errors that may mean that the session is broken. */
 const OF_SESSION: ReadonlySet<EmbedErrorCode> = new Set([
@@ -21,6 +22,8 @@ const STAGES: readonly StageEvent['stage'][] = ['checking', 'downloading', 'prep
 /** A session, the batches that it works on, and the calls that were answered in its time. */
 interface Running {
   readonly engine: Engine;
+  /** Ends the batches that it still works on when it is closed. */
+  readonly life: AbortController;
   batches: number;
   files: number;
   whenIdle: (() => void) | undefined;
@@ -106,7 +109,7 @@ export class Sessions {
     await this.#replacing?.catch(() => undefined);
     const running = this.#running;
     this.#running = undefined;
-    await running?.engine.close();
+    if (running) await close(running);
     await Promise.all(this.#retiring);
   }
 
@@ -116,29 +119,37 @@ export class Sessions {
     for (;;) {
       const running = await this.#take(signal);
       running.batches += 1;
+      const { end, unlink } = linked(signal, running.life.signal);
       let failed: EmbedError;
       try {
-        const vectors = await running.engine.embed(batch.texts, call);
+        const vectors = await running.engine.embed(batch.texts, { ...call, signal: end.signal });
         this.#rebuilds = 0;
         return vectors;
       } catch (cause) {
-        failed = asEmbedError(cause);
+        failed = running.life.signal.aborted ? endedBy(running.life.signal) : asEmbedError(cause);
       } finally {
+        unlink();
         running.batches -= 1;
         if (running.batches === 0) running.whenIdle?.();
       }
       if (signal.aborted) throw failed;
       const ofSession = failed.code === 'ERR_EMBED_CLOSED' || OF_SESSION.has(failed.code);
       if (this.#running !== running && ofSession) continue; // it was replaced and closed before it was done
-      if (!this.#parts.settings.autoRestart || !(await isBroken(running, failed, signal))) throw failed;
+      const { settings, traits } = this.#parts;
+      if (!settings.autoRestart && traits.recovers) throw failed;
+      if (!(await isBroken(running, failed, signal))) throw failed;
       throwIfAborted(signal);
+      if (!settings.autoRestart) {
+        if (this.#running === running) this.#fail(failed);
+        throw failed;
+      }
       batch.broken += 1;
-      await this.#rebuild(running, failed);
+      await untilAborted(signal, () => this.#rebuild(running, failed));
       if (this.hasGivenUp(batch)) {
         const message = `The texts were given up after two sessions broke over them: ${failed.message}`;
         throw embedError('ERR_EMBED_INFERENCE', message, { cause: failed.cause });
       }
-      if (batch.broken === 1 && this.#parts.traits.suspectsTexts) {
+      if (batch.broken === 1 && traits.suspectsTexts) {
         return this.#suspects.run(priority, signal, () => this.embed(batch, call));
       }
     }
@@ -155,7 +166,7 @@ export class Sessions {
       throwIfAborted(signal);
       if (this.#failure) throw this.#failure;
       if (this.#running) return this.#running;
-      await this.replace();
+      await untilAborted(signal, () => this.replace());
     }
   }
 
@@ -184,7 +195,7 @@ export class Sessions {
     } finally {
       end();
     }
-    this.#running = { engine, batches: 0, files: 0, whenIdle: undefined };
+    this.#running = { engine, life: new AbortController(), batches: 0, files: 0, whenIdle: undefined };
     this.#failure = undefined;
     reporter.lastError = undefined;
     reporter.stage('ready', 'Ready to embed', 1);
@@ -207,7 +218,7 @@ export class Sessions {
       });
       await atMost(this.#parts.settings.drainTimeout, idle);
     }
-    await running.engine.close();
+    await close(running);
   }
 
   #rebuild(broken: Running, error: EmbedError): Promise<void> {
@@ -224,9 +235,7 @@ export class Sessions {
     for (let error = first; ;) {
       if (this.#rebuilds >= MAX_REBUILDS) {
         const message = `The session failed after it was replaced ${String(MAX_REBUILDS)} times: ${error.message}`;
-        this.#failure = embedError('ERR_EMBED_INFERENCE', message, { cause: error });
-        reporter.fail(this.#failure);
-        throw this.#failure;
+        throw this.#fail(embedError('ERR_EMBED_INFERENCE', message, { cause: error }));
       }
       if (this.#rebuilds > 0) await pause(settings.retryDelay, signal);
       if (this.#running && this.#running !== broken) return; // the host has restarted it meanwhile
@@ -241,12 +250,33 @@ export class Sessions {
       }
     }
   }
+
+  /** Keeps why there will be no further session by itself: the first reason, which is told once. */
+  #fail(error: EmbedError): EmbedError {
+    if (!this.#failure) {
+      this.#failure = error;
+      this.#parts.reporter.fail(error);
+    }
+    return this.#failure;
+  }
 }
 
-async function isBroken({ engine }: Running, error: EmbedError, signal: AbortSignal): Promise<boolean> {
+async function isBroken({ engine, life }: Running, error: EmbedError, signal: AbortSignal): Promise<boolean> {
   if (error.code === 'ERR_EMBED_CLOSED') return true;
-  // The texts may be what is wrong: then every session would fail on them.
-  return OF_SESSION.has(error.code) && !(await engine.isHealthy(signal));
+  if (!OF_SESSION.has(error.code)) return false;
+  const { end, unlink } = linked(signal, life.signal);
+  try {
+    // The texts may be what is wrong: then every session would fail on them.
+    return !(await engine.isHealthy(end.signal));
+  } finally {
+    unlink();
+  }
+}
+
+/** Ends the batches that a session still works on, which not every kind does by itself, and frees it. */
+async function close({ engine, life }: Running): Promise<void> {
+  life.abort(embedError('ERR_EMBED_CLOSED', 'The session was closed during the call'));
+  await engine.close();
 }
 
 /** Tells the stages of one start: none that lies behind it, and none once it has ended. */
