@@ -115,3 +115,22 @@ test.each([
   expect(stderr).toContain(sentence);
   expect(status).toBe(2);
 });
+
+test('prepare writes a model folder of its own, in place of one that was left unfinished', async () => {
+  const out = join(fresh(), 'model');
+  const prepared = await cli(fresh(), 'prepare', modelFolder('bert'), '--out', out);
+  expect(prepared).toMatchObject({ status: 0, stderr: expect.stringContaining('Preparing') as string });
+  expect(prepared.stdout).toMatch(/^bert in int8: \d+ files, \d+ kB\n/);
+
+  const load = { model: out, verify: true, cacheDir: fresh() };
+  const embedder = await Embedder.load(load);
+  expect(embedder.info.precision).toBe('int8');
+  await embedder.close();
+
+  const manifest = join(out, 'sentence-embedder.json');
+  const whole = JSON.parse(readFileSync(manifest, 'utf8')) as Record<string, unknown>;
+  writeFileSync(manifest, JSON.stringify({ ...whole, unfinished: true }));
+  expect((await rejection(Embedder.load(load), 'ERR_EMBED_MODEL_INVALID')).message).toContain('left unfinished');
+  expect(await cli(fresh(), 'prepare', modelFolder('bert'), '--out', out)).toMatchObject({ status: 0 });
+  expect(JSON.parse(readFileSync(manifest, 'utf8'))).toEqual(whole);
+});

@@ -183,7 +183,8 @@ impl Lane {
     pub fn is_one_text(&self) -> bool {
         let waiting = self.calls.iter().map(|it| it.call.texts.len() - it.next);
         let windows = self.windows.iter().map(|window| window.entries.len());
-        self.ready.is_empty() && waiting.chain(windows).sum::<usize>() == 1
+        // Each has one at least.
+        self.ready.is_empty() && waiting.chain(windows).take(2).sum::<usize>() == 1
     }
 
     /// What waits here if all of it is ready to run.

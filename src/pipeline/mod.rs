@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod call;
+mod deadlines;
 pub mod embedder;
 pub mod export;
 mod faults;

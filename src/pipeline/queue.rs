@@ -38,6 +38,8 @@ pub struct Queue {
     busy: Vec<Option<Busy>>,
     /// Tokens a second of the last run that a narrow worker ended.
     narrow_speed: Option<f64>,
+    /// Whether a call may wait that is settled already.
+    holds_settled: bool,
     /// Interactive work served since bulk work last was, while bulk work waited.
     overtakes: u32,
     last_window: u64,
@@ -52,9 +54,15 @@ impl Queue {
             pack,
             busy: vec![None; narrow + 1],
             narrow_speed: None,
+            holds_settled: false,
             overtakes: 0,
             last_window: 0,
         }
+    }
+
+    /// Tells that a call may wait here which is settled already: what of it waits is then dropped before the next work is taken.
+    pub fn settled(&mut self) {
+        self.holds_settled = true;
     }
 
     /// Puts a call at the end of its lane.
@@ -64,8 +72,8 @@ impl Queue {
 
     /// The next piece of work for the idle worker at `place`, which is then busy until [`release`](Self::release).
     pub fn next(&mut self, place: usize, role: Role, now: Instant) -> Option<(Priority, Work)> {
-        for lane in &mut self.lanes {
-            lane.drop_settled();
+        if std::mem::take(&mut self.holds_settled) {
+            self.lanes.iter_mut().for_each(Lane::drop_settled);
         }
         let order = if self.overtakes >= MAX_OVERTAKES {
             [Priority::Bulk, Priority::Interactive]
@@ -105,6 +113,8 @@ impl Queue {
         let Some(done) = self.busy.get_mut(place).and_then(Option::take) else {
             return;
         };
+        // What did not run was cancelled or failed, and with it what else of its call waits.
+        self.holds_settled |= !is_done;
         let seconds = now.saturating_duration_since(done.since).as_secs_f64();
         if is_done && done.role == Role::Narrow && done.tokens > 0 && seconds > 0.0 {
             self.narrow_speed = Some(done.tokens as f64 / seconds);
@@ -114,6 +124,8 @@ impl Queue {
     /// Takes back a chunk with what became of each text; `None` for one whose call is settled.
     pub fn tokenized(&mut self, priority: Priority, chunk: &Chunk, sequences: Vec<Option<Sequence>>) {
         let (threads, pack) = (self.narrow.max(1), self.pack);
+        // One that was refused for a text of it waits no more with the others.
+        self.holds_settled |= sequences.iter().any(Option::is_none);
         self.lane(priority).tokenized(chunk, sequences, threads, pack);
     }
 
@@ -300,6 +312,7 @@ mod tests {
                 Step::Cancel(which) => {
                     if let Some((call, _)) = self.calls.get(which % self.calls.len().max(1)) {
                         call.reject(Error::new(ErrorKind::Aborted, "cancelled"));
+                        self.queue.settled();
                         self.wake();
                     }
                 }

@@ -1,9 +1,10 @@
 //! What the threads of an embedder have in common: the queue, what runs, what is late, and how all of it ends.
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::call::Call;
+use super::deadlines::Deadlines;
 use super::faults::{self, Point};
 use super::queue::Queue;
 use super::stats::Recorder;
@@ -26,8 +27,7 @@ pub struct State {
     pub ended: Option<fn() -> Error>,
     /// By the place of the worker.
     pub running: Vec<Option<Running>>,
-    /// Calls that must be settled by a time, in no order. What is settled before is not kept for it.
-    deadlines: Vec<(Instant, Duration, Weak<Call>)>,
+    deadlines: Deadlines,
 }
 
 /// What a worker has in the model now.
@@ -55,7 +55,7 @@ impl Shared {
                 queue: Queue::new(narrow, pack),
                 ended: None,
                 running: (0..=narrow).map(|_| None).collect(),
-                deadlines: Vec::new(),
+                deadlines: Deadlines::default(),
             }),
             work: Condvar::new(),
             deadline: Condvar::new(),
@@ -76,10 +76,7 @@ impl Shared {
             call.reject(refusal());
             return;
         }
-        if let Some(timeout) = timeout {
-            state
-                .deadlines
-                .push((Instant::now() + timeout, timeout, Arc::downgrade(&call)));
+        if timeout.is_some_and(|timeout| state.deadlines.push(&call, timeout, Instant::now())) {
             self.deadline.notify_one();
         }
         state.queue.push(call);
@@ -95,7 +92,7 @@ impl Shared {
         for running in state.running.iter().flatten() {
             calls.extend(running.calls.iter().cloned());
         }
-        calls.extend(state.deadlines.drain(..).filter_map(|(.., call)| call.upgrade()));
+        calls.extend(state.deadlines.drain());
         drop(state);
         // Before their runs are stopped: a run that was stopped would reject them as failed.
         for call in calls {
@@ -112,7 +109,8 @@ impl Shared {
     pub fn cancel(&self, call: &Call, error: Error) {
         if call.reject(error) {
             // A worker looks again at what is settled after it has told what it runs, so one of the two sees it.
-            let state = self.lock();
+            let mut state = self.lock();
+            state.queue.settled();
             state.running.iter().flatten().for_each(Running::stop_if_unwanted);
             drop(state);
             // Who may take what depends on what waits: what is left may now be for a worker that sleeps.
@@ -127,20 +125,17 @@ impl Shared {
             // A test can only have this panic.
             drop(faults::pass(Point::Clock));
             let now = Instant::now();
-            let is_waited_for = |call: &Weak<Call>| call.upgrade().is_some_and(|call| !call.is_settled());
-            state.deadlines.retain(|(_, _, call)| is_waited_for(call));
-            let due = state.deadlines.iter().position(|(deadline, ..)| *deadline <= now);
-            if let Some(position) = due {
-                let (_, timeout, call) = state.deadlines.swap_remove(position);
+            let due = state.deadlines.take_due(now);
+            if !due.is_empty() {
                 drop(state);
-                if let Some(call) = call.upgrade() {
+                for (timeout, call) in due {
                     self.recorder.failed();
                     self.cancel(&call, timed_out(timeout));
                 }
                 state = self.lock();
                 continue;
             }
-            let next = state.deadlines.iter().map(|(deadline, ..)| *deadline).min();
+            let next = state.deadlines.next();
             state = match next {
                 Some(next) => {
                     let wait = next.saturating_duration_since(now);
