@@ -130,13 +130,13 @@ export declare class Embedder {
      * Loads a model, ready to embed. Once it is loaded, nothing is sent anywhere.
      *
      * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_MODEL_NOT_FOUND`, `_MODEL_INVALID`, `_DOWNLOAD`, `_OFFLINE`,
-     * `_RUNTIME_NOT_FOUND` or `_ABORTED`.
+     * `_RUNTIME_NOT_FOUND`, `_ABORTED`, `_INFERENCE` for want of memory, or `_INTERNAL` for want of threads.
      */
     static load(options?: LoadOptions): Promise<Embedder>;
     /**
      * Embeds one text. Goes before bulk calls unless `priority` says otherwise.
      *
-     * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_TOO_LONG`, `_TIMEOUT`, `_ABORTED`, `_CLOSED` or `_INFERENCE`.
+     * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_TOO_LONG`, `_TIMEOUT`, `_ABORTED`, `_CLOSED`, `_INFERENCE` or `_INTERNAL`.
      */
     embedOne(text: string, options?: EmbedOptions): Promise<Float32Array>;
     /**
@@ -163,7 +163,7 @@ export declare class Embedder {
     /**
      * Counts the tokens of each text as the model would read it: before truncation, special tokens included.
      *
-     * Rejects with `ERR_EMBED_INVALID_ARGUMENT` or `_CLOSED`.
+     * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_CLOSED`, `_INFERENCE` or `_INTERNAL`.
      */
     countTokens(texts: readonly string[]): Promise<Uint32Array>;
     /** What this embedder has done so far. Also answers after {@link Embedder.close}. */

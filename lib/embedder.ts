@@ -53,7 +53,7 @@ export class Embedder {
    * Loads a model, ready to embed. Once it is loaded, nothing is sent anywhere.
    *
    * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_MODEL_NOT_FOUND`, `_MODEL_INVALID`, `_DOWNLOAD`, `_OFFLINE`,
-   * `_RUNTIME_NOT_FOUND` or `_ABORTED`.
+   * `_RUNTIME_NOT_FOUND`, `_ABORTED`, `_INFERENCE` for want of memory, or `_INTERNAL` for want of threads.
    */
   static async load(options?: LoadOptions): Promise<Embedder> {
     const native = await settle(options, () => nativeAddon().NativeEmbedder.load(options, onEventOf(options)));
@@ -63,7 +63,7 @@ export class Embedder {
   /**
    * Embeds one text. Goes before bulk calls unless `priority` says otherwise.
    *
-   * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_TOO_LONG`, `_TIMEOUT`, `_ABORTED`, `_CLOSED` or `_INFERENCE`.
+   * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_TOO_LONG`, `_TIMEOUT`, `_ABORTED`, `_CLOSED`, `_INFERENCE` or `_INTERNAL`.
    */
   async embedOne(text: string, options?: EmbedOptions): Promise<Float32Array> {
     const { data } = await this.#embed([text], options, ONE);
@@ -111,7 +111,7 @@ export class Embedder {
   /**
    * Counts the tokens of each text as the model would read it: before truncation, special tokens included.
    *
-   * Rejects with `ERR_EMBED_INVALID_ARGUMENT` or `_CLOSED`.
+   * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_CLOSED`, `_INFERENCE` or `_INTERNAL`.
    */
   async countTokens(texts: readonly string[]): Promise<Uint32Array> {
     return counts(await answer(() => this.#native.countTokens(texts)));

@@ -207,7 +207,8 @@ impl Cache {
     /// found `broken` is made again.
     ///
     /// # Errors
-    /// Those of `make`; [`ErrorKind::ModelNotFound`] when the cache cannot be written; [`ErrorKind::Aborted`].
+    /// Those of `make`; [`ErrorKind::ModelNotFound`] or [`ErrorKind::Download`] when the cache cannot be written;
+    /// [`ErrorKind::Aborted`].
     pub fn find_or_make(
         &self,
         recipe: &Recipe,

@@ -53,7 +53,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// `ModelNotFound` or `ModelInvalid` for the source, also when nothing in it is recognised; `Internal` when the folder cannot
-/// be written; `Aborted`.
+/// be written; `Aborted`; with examples also `Inference` and `RuntimeNotFound`, as [`observe`].
 pub fn rewrite(
     source: &Path,
     output: &str,

@@ -64,8 +64,8 @@ impl Embedder {
     /// must stay responsive. `watch` is told of each step and can stop the load.
     ///
     /// # Errors
-    /// Of kind `Download`, `Offline`, `ModelNotFound`, `ModelInvalid`, `RuntimeNotFound`, `InvalidArgument` or
-    /// `Aborted`, as [`store::resolve`], [`folder::read`] and the steps after them give them.
+    /// Of kind `Download`, `Offline`, `ModelNotFound`, `ModelInvalid`, `RuntimeNotFound`, `InvalidArgument`, `Inference`
+    /// for want of memory, `Internal` for want of threads, or `Aborted`, as [`store::resolve`], [`folder::read`] and the steps after them give them.
     pub fn load(config: &EmbedderConfig, watch: &Watch) -> Result<Arc<Self>> {
         let started = Instant::now();
         let resolved = store::resolve(config, watch)?;
@@ -139,7 +139,7 @@ impl Embedder {
     /// Embeds `texts` and waits for the result.
     ///
     /// # Errors
-    /// Of kind `TooLong`, `Inference`, `Timeout` or `Closed`.
+    /// Of kind `TooLong`, `Inference`, `Timeout`, `Closed` or `Internal`.
     pub fn embed_blocking(
         self: &Arc<Self>,
         texts: Vec<String>,

@@ -138,7 +138,7 @@ impl Queue {
         }
     }
 
-    /// Whether nothing waits for a worker, apart from what others have on loan.
+    /// Whether nothing waits here or is on loan.
     pub fn is_empty(&self) -> bool {
         self.lanes.iter().all(Lane::is_empty)
     }

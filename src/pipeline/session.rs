@@ -165,7 +165,8 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::RuntimeNotFound`] without the library; [`ErrorKind::ModelInvalid`] when the file is no usable
-    /// model, needs an input that is not known, or has no output that vectors can be made from.
+    /// model, needs an input that is not known, or has no output that vectors can be made from; [`ErrorKind::Inference`]
+    /// for want of memory; [`ErrorKind::Aborted`].
     pub fn open(spec: &ModelSpec, graph: Graph<'_>, threads: usize, cancel: &Cancel) -> Result<Self> {
         let packing = Packing::default();
         let inner = build(graph, threads, &packing, cancel)?;
