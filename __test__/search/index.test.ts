@@ -1,6 +1,15 @@
 // `index` keeps an index and a folder alike, whatever is in the folder and wherever it is interrupted.
 
-import { chmodSync, existsSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { join, relative } from 'node:path';
 import { Embedder } from 'sentence-embedder';
@@ -246,12 +255,21 @@ test.each([
   [['search', ' ', '--db', 'x'], 'takes a question'],
   [['search', 'a'], 'takes --db'],
   [['search', 'a', '--db', 'x', '--limit', '0'], '--limit'],
-  [['search', 'a', '--db', './nowhere', '--model', model], 'has none: make one with'],
+  [['search', 'a', '--db', './nowhere'], 'has none: make one with'],
 ])('%j is refused', (words, sentence) => {
   const { status, stderr } = runNode([join(ROOT, 'dist', 'cli.js'), ...words]);
   expect(stderr).toContain(sentence);
   expect(status).toBe(2);
   expect(existsSync(join(ROOT, 'nowhere'))).toBe(false);
+});
+
+test('a folder that is no index is refused before a model is loaded, and stays as it is', () => {
+  const notes = at('notes');
+  writeFiles(notes, { 'a.md': 'A.' });
+  const { status, stderr } = search('A?', notes, 'nowhere/at/all', '--offline');
+  expect(stderr).toMatch(/^ERR_EMBED_INVALID_ARGUMENT: .* has none: make one with /);
+  expect(status).toBe(2);
+  expect(readdirSync(notes)).toEqual(['a.md']);
 });
 
 test('without LanceDB both say how to install it, before a model is loaded', () => {

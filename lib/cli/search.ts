@@ -5,7 +5,7 @@ import { styleText } from 'node:util';
 import { ask, type Hit } from '../search/searching.js';
 import { lanceDb } from '../search/lance.js';
 import { withNamedModel } from '../search/named-model.js';
-import { Store } from '../search/store.js';
+import { expectIndex, Store } from '../search/store.js';
 import { say, text, UsageError, type Command } from './command.js';
 import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
 import { wholeNumber } from './numbers.js';
@@ -53,6 +53,7 @@ export const search: Command = {
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
     const database = resolve(db);
+    expectIndex(database);
     await withShownModel(await withNamedModel(database, loadOptions(input)), async (embedder) => {
       const store = await Store.open(lance, database, embedder);
       const results = await ask(question, limit, embedder, store, input.signal);
