@@ -74,11 +74,19 @@ function read(command: Command, words: string[]): Pick<Input, 'options' | 'opera
     if (positionals.length > command.operands) {
       throw new UsageError(`${command.name} takes no ${positionals[command.operands] ?? ''}\n${usage}`);
     }
+    expectNoneEmpty(command, values, positionals);
     return { options: values, operands: positionals };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
   }
+}
+
+/** Refuses what a variable that is not set leaves: as a path, an empty text would be the current folder. */
+function expectNoneEmpty({ name }: Command, options: Input['options'], operands: Input['operands']): void {
+  const option = Object.keys(options).find((key) => options[key] === '');
+  if (option !== undefined) throw new UsageError(`Expected a value for --${option} but received an empty one`);
+  if (operands.includes('')) throw new UsageError(`${name} takes no empty argument`);
 }
 
 /** The message, and those of its causes that it does not have already. */
