@@ -170,6 +170,17 @@ test('an index without passages is told', () => {
   expect(stderr).toBe('');
 });
 
+// A pipe of Windows does not tell the writer in the same way.
+(process.platform === 'win32' ? test.skip : test)('nobody need read what is left out', async () => {
+  const [folder, database] = [at('unread'), at('unread.index')];
+  writeFiles(folder, { 'a.md': 'A.', 'empty.md': '' });
+  const child = startIndexing(folder, database, model);
+  const ended = once(child, 'exit');
+  child.stderr.destroy();
+  expect(await ended).toEqual([0, null]);
+  expect(await rowsOf(database)).toHaveLength(1);
+});
+
 // Windows cannot send the signal to another process.
 (process.platform === 'win32' ? test.skip : test)('Ctrl-C leaves whole files, and the next run goes on', async () => {
   const folder = at('many');

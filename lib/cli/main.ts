@@ -96,10 +96,12 @@ function told(error: unknown): string {
   return lines.length > 0 ? lines.join('\n  because: ') : String(error);
 }
 
-// Whoever reads may have read enough, as `head` has: that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// Whoever reads may have read enough, as `head` has: that is no failure, and no reason to leave the work undone.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const code = codeOf(error);
