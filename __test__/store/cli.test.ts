@@ -122,7 +122,8 @@ test('Ctrl-C ends doctor in its self-test', async () => {
     `--import=data:text/javascript,${encodeURIComponent(interrupting)}`,
     ...[join(ROOT, 'dist', 'cli.js'), 'doctor', modelFolder('bert')],
   ]);
-  expect(stderr).toMatch(/^Interrupted\./);
+  // There is nothing to go on from.
+  expect(stderr).toBe('Interrupted.\n');
   expect([status, stdout]).toEqual([130, '']);
 });
 

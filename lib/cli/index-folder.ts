@@ -43,6 +43,7 @@ export const index: Command = {
   examples: ['./notes --db ./notes.index'],
   options: { db: { type: 'string' }, verbose: { type: 'boolean' }, ...MODEL_OPTIONS },
   operands: 1,
+  resumes: true,
   async run(input) {
     const [given] = input.operands;
     const db = text(input, 'db');

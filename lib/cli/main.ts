@@ -103,10 +103,14 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
+const words = process.argv.slice(2);
+main(words).catch((error: unknown) => {
   const code = codeOf(error);
   if (code === 'ERR_EMBED_ABORTED') {
-    process.stderr.write('Interrupted. What was done is kept: the same command goes on from there.\n');
+    const resumes = COMMANDS.find(({ name }) => name === words[0])?.resumes === true;
+    process.stderr.write(
+      `Interrupted.${resumes ? ' What was done is kept: the same command goes on from there.' : ''}\n`,
+    );
     process.exitCode = 130;
     // Whoever sent it, such as a supervisor, sees it obeyed.
     if (error instanceof Error && error.cause === 'SIGTERM') process.kill(process.pid, 'SIGTERM');
