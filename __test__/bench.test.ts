@@ -32,14 +32,25 @@ describe('a run', () => {
 
   beforeAll(() => {
     outcome = cli(
-      ...['bench', '--quick', '--model', modelFolder('bert'), '--sizes', '100,300', '--batches', '1,4'],
+      ...[
+        'bench',
+        '--quick',
+        '--model',
+        modelFolder('bert'),
+        '--cache-dir',
+        file('cache'),
+        '--sizes',
+        '100,300',
+        '--batches',
+        '1,4',
+      ],
       ...['--max-concurrency', '3', '--iterations', '2'],
       ...['--export-csv', file('run.csv'), '--export-json', file('run.json'), '--report', file('run.html')],
     );
   });
 
-  test('prints tables', () => {
-    expect(outcome).toMatchObject({ status: 0, stderr: '' });
+  test('prints tables, and before them that the model is prepared', () => {
+    expect(outcome).toMatchObject({ status: 0, stderr: expect.stringMatching(/^Preparing .*bert …\n$/) as string });
     expect(outcome.stdout).toContain('bert, fp32');
     expect(outcome.stdout).toMatch(/characters .* texts .* p50 ms .* p95 ms .* p99 ms .* texts\/s .* tokens\/s/);
     expect(outcome.stdout).toContain('Callers at once');

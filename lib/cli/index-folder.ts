@@ -11,7 +11,7 @@ import { Store } from '../search/store.js';
 import { EXTENSIONS } from '../search/walk.js';
 import { say, text, UsageError, type Command } from './command.js';
 import { count } from './format.js';
-import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 
 /** Most of the files that were left out that are named one by one, unless all are asked for. */
 const NAMED = 50;
@@ -57,7 +57,7 @@ export const index: Command = {
     const lance = lanceDb();
     await alone(database, async () => {
       const options = { ...(await withNamedModel(database, loadOptions(input))), signal: input.signal };
-      await withShownModel(options, async (embedder) => {
+      await withModel(options, async (embedder) => {
         const store = await Store.create(lance, database, embedder);
         await keepNamedModel(database, options);
         const started = performance.now();

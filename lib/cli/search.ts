@@ -7,7 +7,7 @@ import { lanceDb } from '../search/lance.js';
 import { withNamedModel } from '../search/named-model.js';
 import { expectIndex, Store } from '../search/store.js';
 import { say, text, UsageError, type Command } from './command.js';
-import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 import { wholeNumber } from './numbers.js';
 
 const LIMIT = 5;
@@ -54,7 +54,7 @@ export const search: Command = {
     const lance = lanceDb();
     const database = resolve(db);
     expectIndex(database);
-    await withShownModel(await withNamedModel(database, loadOptions(input)), async (embedder) => {
+    await withModel(await withNamedModel(database, loadOptions(input)), async (embedder) => {
       const store = await Store.open(lance, database, embedder);
       const results = await ask(question, limit, embedder, store, input.signal);
       if (input.options['json'] === true) {
