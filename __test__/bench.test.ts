@@ -1,6 +1,6 @@
 // `sentence-embedder bench`: every row that was asked for, as table, CSV, JSON and page, and its exit statuses.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeVariant, modelFolder, temporaryFolder } from './support/fixtures';
 import { cli } from './support/replay';
@@ -121,6 +121,12 @@ test.each([
   [1, ['--model', 'nowhere/at/all', '--offline']],
 ])('exit status %i for %j', (status, args) => {
   expect(cli('bench', ...args).status).toBe(status);
+});
+
+test('a run that came to no end leaves no report', () => {
+  const { status } = cli('bench', '--model', file('nowhere'), '--report', file('none.html'));
+  expect(status).toBe(1);
+  expect(existsSync(file('none.html'))).toBe(false);
 });
 
 test('a report that cannot be written is a failure, told before the time is spent', () => {

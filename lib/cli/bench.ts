@@ -1,6 +1,6 @@
 /** `bench`: how fast a model is here, by text size, batch size and number of callers. */
 
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { toCsv, toJson, type BenchRun } from '../bench/export.js';
 import { machine } from '../bench/machine.js';
@@ -53,7 +53,7 @@ export const bench: Command = {
     });
     const outputs = outputsOf(input);
     // A run takes long: what cannot be written is told before it.
-    for (const { path } of outputs) closeSync(openSync(path, 'a'));
+    for (const { path } of outputs) expectWritable(path);
 
     await withModel(loadOptions(input), async (embedder) => {
       const date = new Date().toISOString();
@@ -72,6 +72,14 @@ export const bench: Command = {
     });
   },
 };
+
+/** Throws if a file cannot be written, and leaves none that was not there. */
+function expectWritable(path: string): void {
+  // A link that leads nowhere yet is the user's, too.
+  const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  closeSync(openSync(path, 'a'));
+  if (!isThere) rmSync(path);
+}
 
 function outputsOf(input: Input): { path: string; make: (run: BenchRun) => string }[] {
   const makers = { 'export-csv': toCsv, 'export-json': toJson, report: htmlReport };
