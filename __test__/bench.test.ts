@@ -114,6 +114,18 @@ test('calls that fail are told, and have an exit status of their own', () => {
 });
 
 test.each([
+  [['--sizes', '1e12'], 'from 1 to 100000 for --sizes but received "1e12"'],
+  [['--batches', '1,1001'], 'from 1 to 1000 for --batches but received "1001"'],
+  [['--max-concurrency', '1000000000'], 'from 1 to 1000 for --max-concurrency but received "1000000000"'],
+  [['--iterations', '0x10'], 'from 1 to 10000 for --iterations but received "0x10"'],
+  [['--threads', ' 2'], 'of at least 1 for --threads but received " 2"'],
+])('%j is refused', (args, sentence) => {
+  const { status, stderr } = cli('bench', ...args);
+  expect(stderr).toContain(`Expected whole numbers ${sentence}`);
+  expect(status).toBe(2);
+});
+
+test.each([
   [2, ['--sizes', '0']],
   [2, ['--batches', '1,x']],
   [2, ['--iterations', '1.5']],

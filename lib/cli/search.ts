@@ -11,6 +11,8 @@ import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-opt
 import { wholeNumber } from './numbers.js';
 
 const LIMIT = 5;
+/** The sentences of every passage are embedded, too. */
+const MOST = 10_000;
 
 export const search: Command = {
   name: 'search',
@@ -19,7 +21,7 @@ export const search: Command = {
   details: [
     'QUESTION             in words of your own: meanings are compared, not letters',
     '--db PATH            the index, as `index` made it',
-    `--limit N            most passages; default: ${String(LIMIT)}`,
+    `--limit N            most passages, up to ${String(MOST)}; default: ${String(LIMIT)}`,
     '--json               one JSON object instead of lines for people',
     ...modelDetails('that of the index'),
   ],
@@ -49,7 +51,7 @@ export const search: Command = {
     const db = text(input, 'db');
     if (question === undefined || question.trim() === '') throw new UsageError('search takes a question in quotes');
     if (db === undefined) throw new UsageError('search takes --db PATH, where the index is kept');
-    const limit = wholeNumber(input, 'limit') ?? LIMIT;
+    const limit = wholeNumber(input, 'limit', MOST) ?? LIMIT;
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
     const database = resolve(db);
