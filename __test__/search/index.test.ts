@@ -95,6 +95,20 @@ test('what is no text is left out and told, and nothing of it is fatal', async (
   expect((await pathsIn(database)).map((path) => path.slice(folder.length))).toEqual(['/a.md', '/b.md', '/sub/c.md']);
 });
 
+test('a folder is the same by every link that leads to it, and so is the index', async () => {
+  const [folder, link, database] = [at('itself'), at('link'), at('itself', 'index')];
+  writeFiles(folder, { 'a.md': 'A.' });
+  symlinkSync(folder, link, 'junction');
+  indexFolder(folder, database, model);
+  expect(indexFolder(link, join(link, 'index'), model)).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('1 unchanged\n0 passages') as string,
+    // Nor is anything said of the files in the index.
+    stderr: '',
+  });
+  expect(await pathsIn(database)).toEqual([join(folder, 'a.md')]);
+});
+
 test('an index holds several folders, and a run changes the rows of its own alone', async () => {
   const database = at('two.index');
   writeFiles(at('two'), { 'one.md': 'One.', 'two.md': 'Two.' });

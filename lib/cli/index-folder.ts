@@ -1,5 +1,6 @@
 /** `index`: makes the texts below a folder searchable by meaning, and keeps them so. */
 
+import { realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
@@ -29,7 +30,8 @@ export const index: Command = {
   notes: [
     `Texts are ${EXTENSIONS.join(', ')} in UTF-8 of at most 10 MB.`,
     'What is left out is told on stderr, and why.',
-    'Hidden files and folders and node_modules are not looked into, and symbolic links are not followed.',
+    'Hidden files and folders and node_modules are not looked into, and symbolic links in FOLDER are not followed. A FOLDER',
+    'that is a link is the folder that it leads to.',
     '',
     'The index keeps which model it was made with: later commands need not name it.',
     '',
@@ -49,20 +51,22 @@ export const index: Command = {
     const db = text(input, 'db');
     if (given === undefined) throw new UsageError('index takes a folder');
     if (db === undefined) throw new UsageError('index takes --db PATH, where the index is kept');
-    const [folder, database] = [resolve(given), resolve(db)];
-    const there = await stat(folder).catch(() => undefined);
-    if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${folder} is none`);
+    const [wanted, database] = [resolve(given), resolve(db)];
+    const there = await stat(wanted).catch(() => undefined);
+    if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${wanted} is none`);
 
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
     await alone(database, async () => {
       const options = { ...(await withNamedModel(database, loadOptions(input))), signal: input.signal };
+      // A folder has one path here, by whichever link it is named; the native function would also rename drives of Windows.
+      const [folder, itself] = [realpathSync(wanted), realpathSync(database)];
       await withModel(options, async (embedder) => {
         const store = await Store.create(lance, database, embedder);
         await keepNamedModel(database, options);
         const started = performance.now();
         const bar = progressBar();
-        const run = indexFolder(folder, database, embedder, store, input.signal, bar);
+        const run = indexFolder(folder, itself, embedder, store, input.signal, bar);
         const indexed = await run.finally(() => {
           bar.end();
         });
