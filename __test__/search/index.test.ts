@@ -69,6 +69,18 @@ test('what is no text is left out and told, and nothing of it is fatal', async (
   expect(indexFolder(folder, database, model).stdout).toContain('4 unchanged\n0 passages');
 });
 
+test('lines may end in any way, and nothing in a text steers the terminal', async () => {
+  const [folder, database] = [at('raw'), at('raw.index')];
+  const lines = ['# One', '', 'A \u001b[31mtext\u009b0m\twith\u0007.', '', '# Two', '', 'More.', ''];
+  writeFiles(folder, { 'a.md': lines.join('\n'), 'b.md': lines.join('\r'), 'c.md': lines.join('\r\n') });
+  indexFolder(folder, database, model);
+  expect((await rowsOf(database)).map(({ line }) => line)).toEqual([1, 5, 1, 5, 1, 5]);
+  const { stdout } = search('A text?', database, model, '--limit', '6');
+  // eslint-disable-next-line no-control-regex -- what is not to be there
+  expect(stdout).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  expect(stdout.split('    # One\n    \n    A \uFFFD[31mtext\uFFFD0m\twith\uFFFD.\n\n')).toHaveLength(4);
+});
+
 // Windows has no such permissions.
 (process.platform === 'win32' ? test.skip : test)('of what cannot be read, what was indexed stays', async () => {
   const [folder, database] = [at('closed'), at('closed.index')];

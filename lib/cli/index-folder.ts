@@ -11,7 +11,7 @@ import { keepNamedModel, withNamedModel } from '../search/named-model.js';
 import { Store } from '../search/store.js';
 import { EXTENSIONS } from '../search/walk.js';
 import { say, text, UsageError, type Command } from './command.js';
-import { count } from './format.js';
+import { count, printable } from './format.js';
 import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 
 /** Most of the files that were left out that are named one by one, unless all are asked for. */
@@ -71,7 +71,7 @@ export const index: Command = {
           bar.end();
         });
         const most = input.options['verbose'] === true ? Infinity : NAMED;
-        for (const line of leftOut(indexed, most)) process.stderr.write(`${line}\n`);
+        for (const line of leftOut(indexed, most)) process.stderr.write(`${printable(line)}\n`);
         for (const line of done(indexed, (performance.now() - started) / 1000)) say(line);
       });
     });

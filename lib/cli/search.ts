@@ -7,6 +7,7 @@ import { lanceDb } from '../search/lance.js';
 import { withNamedModel } from '../search/named-model.js';
 import { expectIndex, Store } from '../search/store.js';
 import { say, text, UsageError, type Command } from './command.js';
+import { printable } from './format.js';
 import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 import { wholeNumber } from './numbers.js';
 
@@ -71,10 +72,11 @@ export const search: Command = {
 
 /** A passage for people. */
 function shown({ path, line, score, text, highlight: { start, end } }: Hit): string[] {
-  const passage = text.slice(0, start) + styled('bold', text.slice(start, end)) + text.slice(end);
+  const part = (from: number, to?: number): string => printable(text.slice(from, to));
+  const passage = part(0, start) + styled('bold', part(start, end)) + part(end);
   return [
-    `${styled('cyan', `${short(path)}:${String(line)}`)}  ${score.toFixed(3)}`,
-    ...passage.split(/\r?\n/).map((part) => `    ${part}`),
+    `${styled('cyan', `${printable(short(path))}:${String(line)}`)}  ${score.toFixed(3)}`,
+    ...passage.split('\n').map((one) => `    ${one}`),
     '',
   ];
 }
