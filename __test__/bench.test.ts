@@ -1,6 +1,6 @@
 // `sentence-embedder bench`: every row that was asked for, as table, CSV, JSON and page, and its exit statuses.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeVariant, modelFolder, temporaryFolder } from './support/fixtures';
 import { cli } from './support/replay';
@@ -32,14 +32,25 @@ describe('a run', () => {
 
   beforeAll(() => {
     outcome = cli(
-      ...['bench', '--quick', '--model', modelFolder('bert'), '--sizes', '100,300', '--batches', '1,4'],
+      ...[
+        'bench',
+        '--quick',
+        '--model',
+        modelFolder('bert'),
+        '--cache-dir',
+        file('cache'),
+        '--sizes',
+        '100,300',
+        '--batches',
+        '1,4',
+      ],
       ...['--max-concurrency', '3', '--iterations', '2'],
       ...['--export-csv', file('run.csv'), '--export-json', file('run.json'), '--report', file('run.html')],
     );
   });
 
-  test('prints tables', () => {
-    expect(outcome).toMatchObject({ status: 0, stderr: '' });
+  test('prints tables, and before them that the model is prepared', () => {
+    expect(outcome).toMatchObject({ status: 0, stderr: expect.stringMatching(/^Preparing .*bert …\n$/) as string });
     expect(outcome.stdout).toContain('bert, fp32');
     expect(outcome.stdout).toMatch(/characters .* texts .* p50 ms .* p95 ms .* p99 ms .* texts\/s .* tokens\/s/);
     expect(outcome.stdout).toContain('Callers at once');
@@ -103,6 +114,18 @@ test('calls that fail are told, and have an exit status of their own', () => {
 });
 
 test.each([
+  [['--sizes', '1e12'], 'from 1 to 100000 for --sizes but received "1e12"'],
+  [['--batches', '1,1001'], 'from 1 to 1000 for --batches but received "1001"'],
+  [['--max-concurrency', '1000000000'], 'from 1 to 1000 for --max-concurrency but received "1000000000"'],
+  [['--iterations', '0x10'], 'from 1 to 10000 for --iterations but received "0x10"'],
+  [['--threads', ' 2'], 'of at least 1 for --threads but received " 2"'],
+])('%j is refused', (args, sentence) => {
+  const { status, stderr } = cli('bench', ...args);
+  expect(stderr).toContain(`Expected whole numbers ${sentence}`);
+  expect(status).toBe(2);
+});
+
+test.each([
   [2, ['--sizes', '0']],
   [2, ['--batches', '1,x']],
   [2, ['--iterations', '1.5']],
@@ -110,6 +133,12 @@ test.each([
   [1, ['--model', 'nowhere/at/all', '--offline']],
 ])('exit status %i for %j', (status, args) => {
   expect(cli('bench', ...args).status).toBe(status);
+});
+
+test('a run that came to no end leaves no report', () => {
+  const { status } = cli('bench', '--model', file('nowhere'), '--report', file('none.html'));
+  expect(status).toBe(1);
+  expect(existsSync(file('none.html'))).toBe(false);
 });
 
 test('a report that cannot be written is a failure, told before the time is spent', () => {

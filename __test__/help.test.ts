@@ -74,6 +74,10 @@ test.each([
   [['hlep'], 'There is no command hlep. See sentence-embedder --help'],
   [['help', 'dcotor'], 'Did you mean doctor?'],
   [['bench', '--thraeds', '2'], 'bench has no option --thraeds. Did you mean --threads?'],
+  [['index', '.', '--db', ''], 'Expected a value for --db but received an empty one'],
+  [['prepare', 'a/b', '--out='], 'Expected a value for --out but received an empty one'],
+  [['index', '', '--db', 'x'], 'index takes no empty argument'],
+  [['rm', 'a/b', ''], 'rm takes no empty argument'],
   [['models', '--xyz'], 'models has no option --xyz.\nusage: sentence-embedder models'],
 ])('%j: %s', (words, sentence) => {
   const { status, stderr } = cli(...words);

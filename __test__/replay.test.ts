@@ -41,8 +41,10 @@ test('what fails is told by file, by way and by text, and the exit status is 1',
   const good = batchFile('good.json', { texts: ['a', 'b'] });
   const bad = batchFile('bad.json', { texts: ['a', 'one two three four five six seven eight nine ten'] });
   const json = join(folder, 'result.json');
-  const { status, stdout } = cli('replay', '--model', model, good, bad, '--export-json', json);
+  const words = ['--cache-dir', join(folder, 'cache'), '--export-json', json];
+  const { status, stdout, stderr } = cli('replay', '--model', model, good, bad, ...words);
   expect(status).toBe(1);
+  expect(stderr).toMatch(/^Preparing .*fails-at-run …\n$/);
   expect(stdout).toMatch(/good\.json.* ok /);
   expect(stdout).toMatch(/bad\.json.* FAILED /);
   expect(stdout).toContain('each alone, text 1: ');

@@ -1,6 +1,15 @@
 // `index` keeps an index and a folder alike, whatever is in the folder and wherever it is interrupted.
 
-import { chmodSync, existsSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { join, relative } from 'node:path';
 import { Embedder } from 'sentence-embedder';
@@ -60,6 +69,18 @@ test('what is no text is left out and told, and nothing of it is fatal', async (
   expect(indexFolder(folder, database, model).stdout).toContain('4 unchanged\n0 passages');
 });
 
+test('lines may end in any way, and nothing in a text steers the terminal', async () => {
+  const [folder, database] = [at('raw'), at('raw.index')];
+  const lines = ['# One', '', 'A \u001b[31mtext\u009b0m\twith\u0007.', '', '# Two', '', 'More.', ''];
+  writeFiles(folder, { 'a.md': lines.join('\n'), 'b.md': lines.join('\r'), 'c.md': lines.join('\r\n') });
+  indexFolder(folder, database, model);
+  expect((await rowsOf(database)).map(({ line }) => line)).toEqual([1, 5, 1, 5, 1, 5]);
+  const { stdout } = search('A text?', database, model, '--limit', '6');
+  // eslint-disable-next-line no-control-regex -- what is not to be there
+  expect(stdout).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  expect(stdout.split('    # One\n    \n    A \uFFFD[31mtext\uFFFD0m\twith\uFFFD.\n\n')).toHaveLength(4);
+});
+
 // Windows has no such permissions.
 (process.platform === 'win32' ? test.skip : test)('of what cannot be read, what was indexed stays', async () => {
   const [folder, database] = [at('closed'), at('closed.index')];
@@ -84,6 +105,20 @@ test('what is no text is left out and told, and nothing of it is fatal', async (
     chmodSync(join(folder, 'sub'), 0o755);
   }
   expect((await pathsIn(database)).map((path) => path.slice(folder.length))).toEqual(['/a.md', '/b.md', '/sub/c.md']);
+});
+
+test('a folder is the same by every link that leads to it, and so is the index', async () => {
+  const [folder, link, database] = [at('itself'), at('link'), at('itself', 'index')];
+  writeFiles(folder, { 'a.md': 'A.' });
+  symlinkSync(folder, link, 'junction');
+  indexFolder(folder, database, model);
+  expect(indexFolder(link, join(link, 'index'), model)).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('1 unchanged\n0 passages') as string,
+    // Nor is anything said of the files in the index.
+    stderr: '',
+  });
+  expect(await pathsIn(database)).toEqual([join(folder, 'a.md')]);
 });
 
 test('an index holds several folders, and a run changes the rows of its own alone', async () => {
@@ -159,6 +194,17 @@ test('an index without passages is told', () => {
   const { stdout, stderr } = search('A?', database, model, '--json');
   expect(JSON.parse(stdout)).toMatchObject({ results: [] });
   expect(stderr).toBe('');
+});
+
+// A pipe of Windows does not tell the writer in the same way.
+(process.platform === 'win32' ? test.skip : test)('nobody need read what is left out', async () => {
+  const [folder, database] = [at('unread'), at('unread.index')];
+  writeFiles(folder, { 'a.md': 'A.', 'empty.md': '' });
+  const child = startIndexing(folder, database, model);
+  const ended = once(child, 'exit');
+  child.stderr.destroy();
+  expect(await ended).toEqual([0, null]);
+  expect(await rowsOf(database)).toHaveLength(1);
 });
 
 // Windows cannot send the signal to another process.
@@ -246,12 +292,21 @@ test.each([
   [['search', ' ', '--db', 'x'], 'takes a question'],
   [['search', 'a'], 'takes --db'],
   [['search', 'a', '--db', 'x', '--limit', '0'], '--limit'],
-  [['search', 'a', '--db', './nowhere', '--model', model], 'has none: make one with'],
+  [['search', 'a', '--db', './nowhere'], 'has none: make one with'],
 ])('%j is refused', (words, sentence) => {
   const { status, stderr } = runNode([join(ROOT, 'dist', 'cli.js'), ...words]);
   expect(stderr).toContain(sentence);
   expect(status).toBe(2);
   expect(existsSync(join(ROOT, 'nowhere'))).toBe(false);
+});
+
+test('a folder that is no index is refused before a model is loaded, and stays as it is', () => {
+  const notes = at('notes');
+  writeFiles(notes, { 'a.md': 'A.' });
+  const { status, stderr } = search('A?', notes, 'nowhere/at/all', '--offline');
+  expect(stderr).toMatch(/^ERR_EMBED_INVALID_ARGUMENT: .* has none: make one with /);
+  expect(status).toBe(2);
+  expect(readdirSync(notes)).toEqual(['a.md']);
 });
 
 test('without LanceDB both say how to install it, before a model is loaded', () => {

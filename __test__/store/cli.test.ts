@@ -103,6 +103,30 @@ test('doctor reports and tests, and names nobody', async () => {
   if (homedir().length > 1) expect(stdout).not.toContain(`${homedir()}/`);
 });
 
+test('doctor fails if its self-test does', async () => {
+  const folder = fresh();
+  const { status, stdout } = await cli(folder, 'doctor', folder);
+  expect(stdout).toMatch(/telemetry +off\n[^]*self-test +FAILED on /);
+  expect(status).toBe(1);
+});
+
+test('Ctrl-C ends doctor in its self-test', async () => {
+  // The clock is read first when the model is loaded.
+  const interrupting = `
+    performance.now = () => {
+      delete performance.now;
+      process.emit('SIGINT', 'SIGINT');
+      return performance.now();
+    };`;
+  const { status, stdout, stderr } = await runAgainst(hub, fresh(), [
+    `--import=data:text/javascript,${encodeURIComponent(interrupting)}`,
+    ...[join(ROOT, 'dist', 'cli.js'), 'doctor', modelFolder('bert')],
+  ]);
+  // There is nothing to go on from.
+  expect(stderr).toBe('Interrupted.\n');
+  expect([status, stdout]).toEqual([130, '']);
+});
+
 test.each([
   [['bogus'], 'There is no command bogus'],
   [['pull', '--wrong'], 'usage: sentence-embedder pull'],

@@ -1,6 +1,15 @@
 // The tiny models of __test__/fixtures: their folders, and the vectors that they must give.
 
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { LoadOptions } from 'sentence-embedder';
@@ -87,7 +96,8 @@ export function makeVariant(parent: string, name: string): string {
 
 /** An empty folder that is removed after the tests of the file. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sentence-embedder-test-'));
+  // Without links, as the paths in an index are: that of macOS is one.
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'sentence-embedder-test-')));
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
   });

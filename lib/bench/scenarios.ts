@@ -50,6 +50,9 @@ export const QUICK: Extent = {
   warmUps: 1,
 };
 
+/** The most that can be wished for: far more than tells anything, and less than ends the process for want of memory. */
+export const MOST = { textSize: 100_000, batchSize: 1000, maxConcurrency: 1000, iterations: 10_000 };
+
 /** What overrules an extent. */
 export interface Wishes {
   readonly sizes?: readonly number[] | undefined;

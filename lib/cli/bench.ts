@@ -1,12 +1,12 @@
 /** `bench`: how fast a model is here, by text size, batch size and number of callers. */
 
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { toCsv, toJson, type BenchRun } from '../bench/export.js';
 import { machine } from '../bench/machine.js';
 import { measure } from '../bench/measure.js';
 import { htmlReport } from '../bench/report.js';
-import { planScenarios, QUICK, THOROUGH } from '../bench/scenarios.js';
+import { MOST, planScenarios, QUICK, THOROUGH } from '../bench/scenarios.js';
 import { resultTable } from '../bench/table.js';
 import { say, text, type Command, type Input } from './command.js';
 import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
@@ -21,10 +21,10 @@ export const bench: Command = {
   summary: 'measures how fast a model embeds on this machine',
   details: [
     '--quick  few sizes, batches and iterations: a first impression',
-    `--sizes LIST  characters a text; default: ${THOROUGH.sizes.join(',')}`,
-    `--batches LIST  texts a call; default: ${THOROUGH.batches.join(',')}`,
-    `--max-concurrency N  most callers at once; default: ${String(THOROUGH.maxConcurrency)}`,
-    `--iterations N  measured calls a row; default: ${String(THOROUGH.iterations)}`,
+    `--sizes LIST  characters a text, at most ${String(MOST.textSize)}; default: ${THOROUGH.sizes.join(',')}`,
+    `--batches LIST  texts a call, at most ${String(MOST.batchSize)}; default: ${THOROUGH.batches.join(',')}`,
+    `--max-concurrency N  most callers at once, up to ${String(MOST.maxConcurrency)}; default: ${String(THOROUGH.maxConcurrency)}`,
+    `--iterations N  measured calls a row, at most ${String(MOST.iterations)}; default: ${String(THOROUGH.iterations)}`,
     '--export-csv FILE  writes the rows as CSV',
     '--export-json FILE  writes the rows, the machine and the model as JSON',
     '--report FILE  writes one HTML page with charts, which loads nothing from anywhere',
@@ -46,14 +46,14 @@ export const bench: Command = {
   operands: 0,
   async run(input) {
     const scenarios = planScenarios(input.options['quick'] === true ? QUICK : THOROUGH, {
-      sizes: wholeNumbers(input, 'sizes'),
-      batches: wholeNumbers(input, 'batches'),
-      maxConcurrency: wholeNumber(input, 'max-concurrency'),
-      iterations: wholeNumber(input, 'iterations'),
+      sizes: wholeNumbers(input, 'sizes', MOST.textSize),
+      batches: wholeNumbers(input, 'batches', MOST.batchSize),
+      maxConcurrency: wholeNumber(input, 'max-concurrency', MOST.maxConcurrency),
+      iterations: wholeNumber(input, 'iterations', MOST.iterations),
     });
     const outputs = outputsOf(input);
     // A run takes long: what cannot be written is told before it.
-    for (const { path } of outputs) closeSync(openSync(path, 'a'));
+    for (const { path } of outputs) expectWritable(path);
 
     await withModel(loadOptions(input), async (embedder) => {
       const date = new Date().toISOString();
@@ -72,6 +72,14 @@ export const bench: Command = {
     });
   },
 };
+
+/** Throws if a file cannot be written, and leaves none that was not there. */
+function expectWritable(path: string): void {
+  // A link that leads nowhere yet is the user's, too.
+  const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  closeSync(openSync(path, 'a'));
+  if (!isThere) rmSync(path);
+}
 
 function outputsOf(input: Input): { path: string; make: (run: BenchRun) => string }[] {
   const makers = { 'export-csv': toCsv, 'export-json': toJson, report: htmlReport };

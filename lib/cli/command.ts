@@ -33,6 +33,8 @@ export interface Command {
   readonly options: OptionTable;
   /** Most operands that it takes. */
   readonly operands: number;
+  /** Whether an interrupted run leaves what the next one goes on from. */
+  readonly resumes?: boolean;
   run(input: Input): Promise<void>;
 }
 

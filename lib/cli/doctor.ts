@@ -25,9 +25,10 @@ export const doctor: Command = {
     const cacheDir = text(input, 'cache-dir');
     const report = await answer(() => Promise.resolve(nativeAddon().systemReport(cacheDir)));
     const rows = [...machine(report), ...runtime(report), ...store(report), ...network(report)];
-    rows.push(['self-test', await selfTest(report, input.operands[0], cacheDir)]);
+    const tested = await selfTest(report, input.operands[0], cacheDir, input.signal);
+    rows.push(['self-test', tested.result]);
     for (const line of table(rows)) say(withoutHome(line));
-    if (!report.runtime.loaded) process.exitCode = 1;
+    if (!report.runtime.loaded || tested.failed) process.exitCode = 1;
   },
 };
 
@@ -74,26 +75,32 @@ async function selfTest(
   report: SystemReport,
   named: string | undefined,
   cacheDir: string | undefined,
-): Promise<string> {
+  signal: AbortSignal,
+): Promise<{ result: string; failed: boolean }> {
   const cached = nativeAddon().cachedModels(cacheDir);
   const usable = cached.filter((model) => !model.partial).map((model) => model.model);
   const model = named ?? (usable.includes(report.defaultModel) ? report.defaultModel : usable[0]);
-  if (model === undefined) return 'not done: the cache has no model (npx sentence-embedder pull)';
+  if (model === undefined) {
+    return { result: 'not done: the cache has no model (npx sentence-embedder pull)', failed: false };
+  }
   try {
-    const embedder = await Embedder.load({ model, offline: true, ...(cacheDir === undefined ? {} : { cacheDir }) });
+    const place = cacheDir === undefined ? {} : { cacheDir };
+    const embedder = await Embedder.load({ model, offline: true, signal, ...place });
     const { info } = embedder;
     const start = performance.now();
-    for (let round = 0; round < ROUNDS; round += 1) await embedder.embedOne(TEXT);
+    for (let round = 0; round < ROUNDS; round += 1) await embedder.embedOne(TEXT, { signal });
     const one = (performance.now() - start) / ROUNDS;
     const batchStart = performance.now();
-    await embedder.embedBatch(Array.from({ length: ROUNDS * 5 }, (_, i) => `${TEXT} ${String(i)}`));
-    const rate = (ROUNDS * 5) / ((performance.now() - batchStart) / 1000);
+    const texts = Array.from({ length: ROUNDS * 5 }, (_, i) => `${TEXT} ${String(i)}`);
+    await embedder.embedBatch(texts, { signal });
+    const rate = texts.length / ((performance.now() - batchStart) / 1000);
     await embedder.close();
-    return (
+    const result =
       `${info.model} (${info.precision}, ${String(info.dimension)} dimensions): ` +
-      `one short text in ${one.toFixed(1)} ms, ${rate.toFixed(0)} short texts a second`
-    );
+      `one short text in ${one.toFixed(1)} ms, ${rate.toFixed(0)} short texts a second`;
+    return { result, failed: false };
   } catch (error) {
-    return `FAILED on ${model}: ${error instanceof Error ? error.message : String(error)}`;
+    if (signal.aborted) throw error;
+    return { result: `FAILED on ${model}: ${error instanceof Error ? error.message : String(error)}`, failed: true };
   }
 }

@@ -1,4 +1,4 @@
-/** Numbers, tables and paths for people. */
+/** Numbers, tables, texts and paths for people. */
 
 import { homedir } from 'node:os';
 import { sep } from 'node:path';
@@ -25,6 +25,11 @@ export function table(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** A file's text or name as a terminal may have it: lines end with `\n`, and nothing in them steers the terminal. */
+export function printable(text: string): string {
+  return text.replace(/\r\n?/g, '\n').replace(/(?![\n\t])\p{Cc}/gu, '\uFFFD');
 }
 
 /** The text with `~` for the user's home folder, so that it names nobody. */

@@ -1,5 +1,6 @@
 /** `index`: makes the texts below a folder searchable by meaning, and keeps them so. */
 
+import { realpathSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
@@ -10,8 +11,8 @@ import { keepNamedModel, withNamedModel } from '../search/named-model.js';
 import { Store } from '../search/store.js';
 import { EXTENSIONS } from '../search/walk.js';
 import { say, text, UsageError, type Command } from './command.js';
-import { count } from './format.js';
-import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
+import { count, printable } from './format.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 
 /** Most of the files that were left out that are named one by one, unless all are asked for. */
 const NAMED = 50;
@@ -29,7 +30,8 @@ export const index: Command = {
   notes: [
     `Texts are ${EXTENSIONS.join(', ')} in UTF-8 of at most 10 MB.`,
     'What is left out is told on stderr, and why.',
-    'Hidden files and folders and node_modules are not looked into, and symbolic links are not followed.',
+    'Hidden files and folders and node_modules are not looked into, and symbolic links in FOLDER are not followed. A FOLDER',
+    'that is a link is the folder that it leads to.',
     '',
     'The index keeps which model it was made with: later commands need not name it.',
     '',
@@ -43,30 +45,33 @@ export const index: Command = {
   examples: ['./notes --db ./notes.index'],
   options: { db: { type: 'string' }, verbose: { type: 'boolean' }, ...MODEL_OPTIONS },
   operands: 1,
+  resumes: true,
   async run(input) {
     const [given] = input.operands;
     const db = text(input, 'db');
     if (given === undefined) throw new UsageError('index takes a folder');
     if (db === undefined) throw new UsageError('index takes --db PATH, where the index is kept');
-    const [folder, database] = [resolve(given), resolve(db)];
-    const there = await stat(folder).catch(() => undefined);
-    if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${folder} is none`);
+    const [wanted, database] = [resolve(given), resolve(db)];
+    const there = await stat(wanted).catch(() => undefined);
+    if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${wanted} is none`);
 
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
     await alone(database, async () => {
       const options = { ...(await withNamedModel(database, loadOptions(input))), signal: input.signal };
-      await withShownModel(options, async (embedder) => {
+      // A folder has one path here, by whichever link it is named; the native function would also rename drives of Windows.
+      const [folder, itself] = [realpathSync(wanted), realpathSync(database)];
+      await withModel(options, async (embedder) => {
         const store = await Store.create(lance, database, embedder);
         await keepNamedModel(database, options);
         const started = performance.now();
         const bar = progressBar();
-        const run = indexFolder(folder, database, embedder, store, input.signal, bar);
+        const run = indexFolder(folder, itself, embedder, store, input.signal, bar);
         const indexed = await run.finally(() => {
           bar.end();
         });
         const most = input.options['verbose'] === true ? Infinity : NAMED;
-        for (const line of leftOut(indexed, most)) process.stderr.write(`${line}\n`);
+        for (const line of leftOut(indexed, most)) process.stderr.write(`${printable(line)}\n`);
         for (const line of done(indexed, (performance.now() - started) / 1000)) say(line);
       });
     });

@@ -74,11 +74,19 @@ function read(command: Command, words: string[]): Pick<Input, 'options' | 'opera
     if (positionals.length > command.operands) {
       throw new UsageError(`${command.name} takes no ${positionals[command.operands] ?? ''}\n${usage}`);
     }
+    expectNoneEmpty(command, values, positionals);
     return { options: values, operands: positionals };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
   }
+}
+
+/** Refuses what a variable that is not set leaves: as a path, an empty text would be the current folder. */
+function expectNoneEmpty({ name }: Command, options: Input['options'], operands: Input['operands']): void {
+  const option = Object.keys(options).find((key) => options[key] === '');
+  if (option !== undefined) throw new UsageError(`Expected a value for --${option} but received an empty one`);
+  if (operands.includes('')) throw new UsageError(`${name} takes no empty argument`);
 }
 
 /** The message, and those of its causes that it does not have already. */
@@ -88,15 +96,21 @@ function told(error: unknown): string {
   return lines.length > 0 ? lines.join('\n  because: ') : String(error);
 }
 
-// Whoever reads may have read enough, as `head` has: that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// Whoever reads may have read enough, as `head` has: that is no failure, and no reason to leave the work undone.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 
-main(process.argv.slice(2)).catch((error: unknown) => {
+const words = process.argv.slice(2);
+main(words).catch((error: unknown) => {
   const code = codeOf(error);
   if (code === 'ERR_EMBED_ABORTED') {
-    process.stderr.write('Interrupted. What was done is kept: the same command goes on from there.\n');
+    const resumes = COMMANDS.find(({ name }) => name === words[0])?.resumes === true;
+    process.stderr.write(
+      `Interrupted.${resumes ? ' What was done is kept: the same command goes on from there.' : ''}\n`,
+    );
     process.exitCode = 130;
     // Whoever sent it, such as a supervisor, sees it obeyed.
     if (error instanceof Error && error.cause === 'SIGTERM') process.kill(process.pid, 'SIGTERM');

@@ -44,21 +44,13 @@ export function loadOptions(input: Input): LoadOptions {
   return options;
 }
 
-/** Loads the model, hands it to `use` and closes it. */
+/** Loads the model, hands it to `use` and closes it. What the load does is shown on stderr: it may be the first of this model. */
 export async function withModel(options: LoadOptions, use: (embedder: Embedder) => Promise<void>): Promise<void> {
-  const embedder = await Embedder.load(options);
+  const { show, end } = progressOn(process.stderr);
+  const embedder = await Embedder.load({ ...options, onProgress: show }).finally(end);
   try {
     await use(embedder);
   } finally {
     await embedder.close();
   }
-}
-
-/** The same for a command that may be the first to want the model: what the load does is shown on stderr. */
-export async function withShownModel(options: LoadOptions, use: (embedder: Embedder) => Promise<void>): Promise<void> {
-  const { show, end } = progressOn(process.stderr);
-  await withModel({ ...options, onProgress: show }, async (embedder) => {
-    end();
-    await use(embedder);
-  }).finally(end);
 }

@@ -2,23 +2,25 @@
 
 import { text, UsageError, type Input } from './command.js';
 
-/** The option as a whole number of at least 1, if it was given. */
-export function wholeNumber(input: Input, name: string): number | undefined {
+/** The option as a whole number from 1 to `most`, if it was given. */
+export function wholeNumber(input: Input, name: string, most = Infinity): number | undefined {
   const given = text(input, name);
-  return given === undefined ? undefined : read(name, given);
+  return given === undefined ? undefined : read(name, given, most);
 }
 
-/** The option as whole numbers of at least 1 with commas between them, if it was given. */
-export function wholeNumbers(input: Input, name: string): number[] | undefined {
+/** The option as whole numbers from 1 to `most` with commas between them, if it was given. */
+export function wholeNumbers(input: Input, name: string, most: number): number[] | undefined {
   return text(input, name)
     ?.split(',')
-    .map((given) => read(name, given));
+    .map((given) => read(name, given, most));
 }
 
-function read(name: string, given: string): number {
+function read(name: string, given: string, most: number): number {
   const value = Number(given);
-  if (given.trim() === '' || !Number.isSafeInteger(value) || value < 1) {
-    throw new UsageError(`Expected whole numbers of at least 1 for --${name} but received ${JSON.stringify(given)}`);
+  // Number reads 1e9 and 0x10, too, which few mean.
+  if (!/^\d+$/.test(given) || !Number.isSafeInteger(value) || value < 1 || value > most) {
+    const range = most === Infinity ? 'of at least 1' : `from 1 to ${String(most)}`;
+    throw new UsageError(`Expected whole numbers ${range} for --${name} but received ${JSON.stringify(given)}`);
   }
   return value;
 }

@@ -18,6 +18,7 @@ export const pull: Command = {
   examples: ['', 'sentence-transformers/all-MiniLM-L6-v2 --precision int8 --out ./models/all-MiniLM-L6-v2'],
   options: STORE_OPTIONS,
   operands: 1,
+  resumes: true,
   async run(input) {
     const options = storeOptions(input);
     const pulled = await withProgress(options, (show) => nativeAddon().pullModel(options, show));

@@ -5,12 +5,15 @@ import { styleText } from 'node:util';
 import { ask, type Hit } from '../search/searching.js';
 import { lanceDb } from '../search/lance.js';
 import { withNamedModel } from '../search/named-model.js';
-import { Store } from '../search/store.js';
+import { expectIndex, Store } from '../search/store.js';
 import { say, text, UsageError, type Command } from './command.js';
-import { loadOptions, MODEL_OPTIONS, modelDetails, withShownModel } from './model-options.js';
+import { printable } from './format.js';
+import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
 import { wholeNumber } from './numbers.js';
 
 const LIMIT = 5;
+/** The sentences of every passage are embedded, too. */
+const MOST = 10_000;
 
 export const search: Command = {
   name: 'search',
@@ -19,7 +22,7 @@ export const search: Command = {
   details: [
     'QUESTION             in words of your own: meanings are compared, not letters',
     '--db PATH            the index, as `index` made it',
-    `--limit N            most passages; default: ${String(LIMIT)}`,
+    `--limit N            most passages, up to ${String(MOST)}; default: ${String(LIMIT)}`,
     '--json               one JSON object instead of lines for people',
     ...modelDetails('that of the index'),
   ],
@@ -49,11 +52,12 @@ export const search: Command = {
     const db = text(input, 'db');
     if (question === undefined || question.trim() === '') throw new UsageError('search takes a question in quotes');
     if (db === undefined) throw new UsageError('search takes --db PATH, where the index is kept');
-    const limit = wholeNumber(input, 'limit') ?? LIMIT;
+    const limit = wholeNumber(input, 'limit', MOST) ?? LIMIT;
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
     const database = resolve(db);
-    await withShownModel(await withNamedModel(database, loadOptions(input)), async (embedder) => {
+    expectIndex(database);
+    await withModel(await withNamedModel(database, loadOptions(input)), async (embedder) => {
       const store = await Store.open(lance, database, embedder);
       const results = await ask(question, limit, embedder, store, input.signal);
       if (input.options['json'] === true) {
@@ -68,10 +72,11 @@ export const search: Command = {
 
 /** A passage for people. */
 function shown({ path, line, score, text, highlight: { start, end } }: Hit): string[] {
-  const passage = text.slice(0, start) + styled('bold', text.slice(start, end)) + text.slice(end);
+  const part = (from: number, to?: number): string => printable(text.slice(from, to));
+  const passage = part(0, start) + styled('bold', part(start, end)) + part(end);
   return [
-    `${styled('cyan', `${short(path)}:${String(line)}`)}  ${score.toFixed(3)}`,
-    ...passage.split(/\r?\n/).map((part) => `    ${part}`),
+    `${styled('cyan', `${printable(short(path))}:${String(line)}`)}  ${score.toFixed(3)}`,
+    ...passage.split('\n').map((one) => `    ${one}`),
     '',
   ];
 }

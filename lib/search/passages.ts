@@ -71,7 +71,7 @@ export class Cutter {
     for (const span of packed(text, pieces, this.#budget)) {
       const { start, end } = trimmed(text, span);
       if (start === end) continue;
-      for (; counted < start; counted += 1) if (text[counted] === '\n') line += 1;
+      for (; counted < start; counted += 1) if (endsLine(text, counted)) line += 1;
       passages.push({ text: text.slice(start, end), line });
     }
     return passages;
@@ -126,7 +126,7 @@ function segmented(text: string, { start, end }: Span): Span[] {
 /** What is between blank lines; a heading is a paragraph of its own. */
 function* paragraphsOf(text: string): Generator<Span> {
   let start = 0;
-  for (const { index, 0: line } of text.matchAll(/[^\n]*\n|[^\n]+$/g)) {
+  for (const { index, 0: line } of text.matchAll(/[^\r\n]*(?:\r\n?|\n)|[^\r\n]+$/g)) {
     const end = index + line.length;
     const heading = isHeading(text, index);
     if (heading && index > start) {
@@ -138,6 +138,11 @@ function* paragraphsOf(text: string): Generator<Span> {
       start = end;
     }
   }
+}
+
+/** Whether a line ends with the character: with `\n`, with `\r\n` or, as on the oldest Macs, with `\r`. */
+function endsLine(text: string, at: number): boolean {
+  return text[at] === '\n' || (text[at] === '\r' && text[at + 1] !== '\n');
 }
 
 function isHeading(text: string, at: number): boolean {

@@ -1,6 +1,7 @@
 /** The passages of files and their vectors in LanceDB, a folder on disk with the stamp of the model beside them. */
 
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Table } from '@lancedb/lancedb';
 import type { Embedder } from '../embedder.js';
 import { embedError } from '../errors.js';
@@ -35,6 +36,13 @@ export interface Kept {
 /** A passage that was found, and the cosine of its vector and the question's. */
 export type FoundRow = Pick<Row, 'path' | 'line' | 'text'> & { readonly score: number };
 
+/** Refuses a folder that has no index. LanceDB is not asked: it writes to every folder that it connects to. */
+export function expectIndex(folder: string): void {
+  if (existsSync(join(folder, `${TABLE}.lance`))) return;
+  const advice = `make one with "npx sentence-embedder index FOLDER --db ${folder}"`;
+  throw embedError('ERR_EMBED_INVALID_ARGUMENT', `Expected an index for --db but ${folder} has none: ${advice}`);
+}
+
 /** An index that is open. */
 export class Store {
   readonly #table: Table;
@@ -64,16 +72,11 @@ export class Store {
     return new Store(table);
   }
 
-  /** Opens the index in a folder, which must be there and of this model. */
+  /** Opens the index in a folder, which must be there ({@link expectIndex}) and of this model. */
   static async open({ connect }: Lance, folder: string, embedder: Embedder): Promise<Store> {
-    const database = existsSync(folder) ? await connect(folder) : undefined;
-    if (!database || !(await database.tableNames()).includes(TABLE)) {
-      const advice = `make one with "npx sentence-embedder index FOLDER --db ${folder}"`;
-      throw embedError('ERR_EMBED_INVALID_ARGUMENT', `Expected an index for --db but ${folder} has none: ${advice}`);
-    }
     const { verdict, reason } = await checkIndexStamp(folder, embedder);
     if (verdict !== 'match' && verdict !== 'compatible') throw otherModel(folder, reason);
-    return new Store(await database.openTable(TABLE));
+    return new Store(await (await connect(folder)).openTable(TABLE));
   }
 
   /** Every file that is in the index, by its path. */
