@@ -54,8 +54,9 @@ test('Symbol.asyncDispose closes', async () => {
 test('loading and closing many times', async () => {
   for (let i = 0; i < 30; i++) {
     const embedder = await Embedder.load({ model });
-    if (i % 3 === 0) await embedder.embedOne('a');
+    if (i % 3 === 0) expect(await embedder.embedOne('a')).toHaveLength(32);
     await embedder.close();
+    await rejection(embedder.embedOne('a'), 'ERR_EMBED_CLOSED');
   }
 });
 
@@ -78,6 +79,19 @@ describe('a process', () => {
     ['that waits for a load', `load().then(() => console.log('done'))`],
   ])('%s ends by itself', (_, script) => {
     expect(runScript(load + script)).toEqual({ status: 0, signal: null, stdout: 'done\n', stderr: '' });
+  });
+
+  (process.platform === 'linux' ? test : test.skip)('has no thread of an embedder any more once it is closed', () => {
+    const script = `load().then(async (e) => {
+      const { readdirSync, readFileSync } = require('node:fs');
+      const nameOf = (task) => { try { return readFileSync('/proc/self/task/' + task + '/comm', 'utf8') } catch { return '' } };
+      const ours = () => readdirSync('/proc/self/task').filter((task) => nameOf(task).startsWith('embedder-')).length;
+      e.embedBatch(many).catch(() => {});
+      const before = ours();
+      await e.close();
+      console.log(before > 0, ours());
+    })`;
+    expect(runScript(load + script)).toEqual({ status: 0, signal: null, stdout: 'true 0\n', stderr: '' });
   });
 
   test.each([

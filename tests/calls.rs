@@ -110,6 +110,27 @@ fn a_call_that_is_not_done_in_time_is_rejected_and_others_go_on() {
 }
 
 #[test]
+fn a_call_that_must_be_done_sooner_than_an_earlier_one_is_rejected_in_time() {
+    let embedder = load("bert");
+    let within = |ms| EmbedOptions {
+        timeout: Some(Duration::from_millis(ms)),
+        ..EmbedOptions::default()
+    };
+    let (patient, _answer) = start(&embedder, endless(), &within(600_000));
+    // So that the clock sleeps until then.
+    thread::sleep(Duration::from_millis(20));
+    let (_, late) = start(&embedder, endless(), &within(30));
+    assert_eq!(answer(&late).unwrap_err().kind(), ErrorKind::Timeout);
+    // And the other way round: the clock goes on to the later one.
+    let (_, later) = start(&embedder, endless(), &within(60));
+    let (_, sooner) = start(&embedder, endless(), &within(30));
+    for late in [sooner, later] {
+        assert_eq!(answer(&late).unwrap_err().kind(), ErrorKind::Timeout);
+    }
+    patient.cancel(Error::new(ErrorKind::Aborted, "enough"));
+}
+
+#[test]
 fn interactive_calls_overtake_bulk_calls_and_bulk_calls_are_not_starved() {
     let embedder = load("bert");
     let (bulk, _bulk_answer) = start(&embedder, endless(), &EmbedOptions::default());
