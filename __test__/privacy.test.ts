@@ -14,42 +14,61 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Loads, embeds and closes; with `offline`, asks for a model of the hub as well. */
-const program = (precision: string): string => `
+/** Loads a folder, embeds and closes; with `offline`, asks for a model of the hub as well. */
+const program = (precision: string, offline = true): string => `
   const { Embedder } = require(${JSON.stringify(join(ROOT, 'dist'))});
   (async () => {
-    const options = { cacheDir: ${JSON.stringify(cacheDir)}, offline: true };
+    const options = { cacheDir: ${JSON.stringify(cacheDir)}, offline: ${String(offline)} };
     const embedder = await Embedder.load({ ...options, model: ${JSON.stringify(modelFolder('bert'))}, precision: '${precision}' });
     const vectors = await embedder.embedBatch(['nothing', 'leaves', 'this process']);
     await embedder.close();
-    const error = await Embedder.load({ ...options, model: 'some/model' }).catch((error) => error);
+    const asked = ${String(offline)} && Embedder.load({ ...options, model: 'some/model' });
+    const error = await Promise.resolve(asked).catch((error) => error);
     console.log(vectors.length, error.code);
   })();`;
 
-/** Runs a tool over the program, and says how to get the tool if it is not there. */
-function run(tool: string, args: string[], precision: string): void {
-  const { status, stdout, stderr, error } = spawnSync(tool, [...args, process.execPath, '--eval', program(precision)], {
+/** Runs a tool over a program, and says how to get the tool if it is not there. */
+function run(tool: string, args: string[], script: string, expected = '3 ERR_EMBED_OFFLINE\n'): void {
+  const { status, stdout, stderr, error } = spawnSync(tool, [...args, process.execPath, '--eval', script], {
     encoding: 'utf8',
     timeout: 150_000,
   });
   if (error) throw new Error(`${tool} is needed for this test: apt-get install strace util-linux`, { cause: error });
-  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '3 ERR_EMBED_OFFLINE\n', stderr: '' });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: expected, stderr: '' });
 }
 
 const calls = (): string[] => readFileSync(trace, 'utf8').split('\n');
 
+const NETWORK = ['-f', '-qq', '-e', 'trace=%network', '-o', trace];
+const sockets = (): string[] => calls().filter((call) => /\b(socket|connect|bind|sendto|sendmsg)\(/.test(call));
+
 test.each(['fp32', 'int8'])('no socket is opened: %s', (precision) => {
-  run('strace', ['-f', '-qq', '-e', 'trace=%network', '-o', trace], precision);
-  expect(calls().filter((call) => /\b(socket|connect|bind|sendto|sendmsg)\(/.test(call))).toEqual([]);
+  run('strace', NETWORK, program(precision));
+  expect(sockets()).toEqual([]);
+});
+
+test('no socket is opened for a folder either where it would be allowed', () => {
+  run('strace', NETWORK, program('fp32', false), '3 undefined\n');
+  expect(sockets()).toEqual([]);
+});
+
+test('a socket would be seen', () => {
+  run(
+    'strace',
+    NETWORK,
+    "require('node:net').connect(9, '127.0.0.1').on('error', () => console.log('seen'))",
+    'seen\n',
+  );
+  expect(sockets()).not.toEqual([]);
 });
 
 test('a network is not needed', () => {
-  run('unshare', ['--map-root-user', '--net'], 'fp32');
+  run('unshare', ['--map-root-user', '--net'], program('fp32'));
 });
 
 test.each(['fp32', 'int8'])('nothing is written outside the cache: %s', (precision) => {
   rmSync(cacheDir, { recursive: true, force: true });
-  run('strace', ['-f', '-qq', '-e', 'trace=%file', '-o', trace], precision);
+  run('strace', ['-f', '-qq', '-e', 'trace=%file', '-o', trace], program(precision));
   const writes = calls().filter(
     (call) =>
       / = \d+/.test(call) &&
