@@ -54,6 +54,33 @@ fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + sum * 2.0 / std::f64::consts::PI.sqrt())
 }
 
+/// Every other test runs on what is available alone: a set that is missing there would be tested nowhere.
+#[test]
+fn available_is_all_that_this_cpu_has() {
+    let found = Isa::available();
+    assert_eq!(found.last(), Some(&Isa::Portable));
+    assert_eq!(found.first(), Some(&Isa::detect()));
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        assert_eq!(found.contains(&Isa::Avx2), avx2);
+        assert_eq!(
+            found.contains(&Isa::AvxVnni),
+            avx2 && is_x86_feature_detected!("avxvnni")
+        );
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vnni")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl");
+        assert_eq!(found.contains(&Isa::Avx512), avx2 && avx512);
+    }
+    #[cfg(target_arch = "aarch64")]
+    assert_eq!(
+        found.contains(&Isa::Neon),
+        std::arch::is_aarch64_feature_detected!("dotprod")
+    );
+}
+
 proptest! {
     // Miri takes minutes for one.
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 24 }))]
