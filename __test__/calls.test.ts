@@ -1,9 +1,10 @@
 // What a call promises: one vector a text, in order, the same whatever came with it, as views over one buffer.
 
+import { join } from 'node:path';
 import { Embedder } from 'sentence-embedder';
 import { expectVectors, rejection } from './support/expectations';
 import { modelFolder, reference, texts } from './support/fixtures';
-import { SLOWNESS } from './support/processes';
+import { ROOT, runNode, SLOWNESS } from './support/processes';
 
 const model = modelFolder('bert');
 const { vectors: expected, tolerance, tokenCounts, maxTokens } = reference('bert');
@@ -156,15 +157,50 @@ test('an interactive call overtakes a bulk call', async () => {
 
 test('the JavaScript thread is free while texts are embedded', async () => {
   const many = Array.from({ length: 20_000 }, (_, i) => `text number ${String(i)}`);
-  const start = performance.now();
-  const call = embedder.embedBatch(many);
-  // The texts are copied here, which takes some 25 ms.
-  expect(performance.now() - start).toBeLessThan(500 * SLOWNESS);
-  let ticks = 0;
-  const timer = setInterval(() => ticks++, 1);
-  await call;
-  clearInterval(timer);
-  expect(ticks).toBeGreaterThan((performance.now() - start) / 50);
+  // One thread, so that a call takes long wherever this runs: half a second, of which the longest pause is some 10 ms.
+  const single = await Embedder.load({ model, threads: 1 });
+  const [pauses, shares]: [number[], number[]] = [[], []];
+  // The best of three: a busy machine fails nothing.
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    let [last, pause] = [start, 0];
+    const tick = (): void => {
+      const now = performance.now();
+      pause = Math.max(pause, now - last);
+      last = now;
+    };
+    const call = single.embedBatch(many);
+    tick();
+    const timer = setInterval(tick, 1);
+    await call;
+    clearInterval(timer);
+    tick();
+    pauses.push(pause);
+    shares.push(pause / (last - start));
+  }
+  expect(Math.min(...pauses)).toBeLessThan(250 * SLOWNESS);
+  expect(Math.min(...shares)).toBeLessThan(0.25);
+  await single.close();
+});
+
+test('the threads on which Node reads files are free while texts are embedded', () => {
+  const program = `
+    const { Embedder } = require(${JSON.stringify(join(ROOT, 'dist'))});
+    const many = Array.from({ length: 200_000 }, (_, i) => 'text number ' + i);
+    Embedder.load({ model: ${JSON.stringify(model)} }).then(async (embedder) => {
+      const call = embedder.embedBatch(many).then(() => console.log('embedded'), (error) => console.log(error.code));
+      await require('node:fs').promises.stat('.');
+      console.log('read');
+      await embedder.close();
+      await call;
+    });`;
+  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
+  expect(runNode(['--eval', program], { env })).toEqual({
+    status: 0,
+    signal: null,
+    stdout: 'read\nERR_EMBED_CLOSED\n',
+    stderr: '',
+  });
 });
 
 test('timeoutMs', async () => {

@@ -3,7 +3,9 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { modelFolder } from './support/fixtures';
-import { ROOT } from './support/processes';
+import { ROOT, SLOWNESS } from './support/processes';
+
+jest.setTimeout(240_000 * SLOWNESS);
 
 const prelude = `
   const { Embedder } = require(${JSON.stringify(join(ROOT, 'dist'))});
@@ -38,9 +40,9 @@ const WELL = { code: 7, signal: null, output: '' };
 test('in the middle of a load, 30 times', async () => {
   const program = `Embedder.load({ model }); Embedder.load({ model }); exitSoon();`;
   expect(await outcomes(program, 30)).toEqual(Array(30).fill(WELL));
-}, 120_000);
+});
 
 test('in the middle of a batch, 100 times', async () => {
   const program = `Embedder.load({ model }).then((embedder) => { embedder.embedBatch(texts); exitSoon(); });`;
   expect(await outcomes(program, 100)).toEqual(Array(100).fill(WELL));
-}, 240_000);
+});

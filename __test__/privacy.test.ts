@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { modelFolder } from './support/fixtures';
-import { ROOT } from './support/processes';
+import { ROOT, SLOWNESS } from './support/processes';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'privacy-')));
 const cacheDir = join(folder, 'cache');
@@ -31,7 +31,7 @@ const program = (precision: string, offline = true): string => `
 function run(tool: string, args: string[], script: string, expected = '3 ERR_EMBED_OFFLINE\n'): void {
   const { status, stdout, stderr, error } = spawnSync(tool, [...args, process.execPath, '--eval', script], {
     encoding: 'utf8',
-    timeout: 150_000,
+    timeout: 150_000 * SLOWNESS,
   });
   if (error) throw new Error(`${tool} is needed for this test: apt-get install strace util-linux`, { cause: error });
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: expected, stderr: '' });

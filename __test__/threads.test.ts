@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Embedder } from 'sentence-embedder';
 import { modelFolder, texts } from './support/fixtures';
-import { runNode } from './support/processes';
+import { runNode, SLOWNESS } from './support/processes';
+
+jest.setTimeout(240_000 * SLOWNESS);
 
 const model = modelFolder('bert');
 
@@ -33,4 +35,4 @@ test('eight at once', async () => {
 
 test('terminated in the middle of a batch, 200 times', () => {
   expect(call('terminateWorkers', model, 200)).toBe(200);
-}, 240_000);
+});
