@@ -157,30 +157,15 @@ test('an interactive call overtakes a bulk call', async () => {
 
 test('the JavaScript thread is free while texts are embedded', async () => {
   const many = Array.from({ length: 20_000 }, (_, i) => `text number ${String(i)}`);
-  // One thread, so that a call takes long wherever this runs: half a second, of which the longest pause is some 10 ms.
-  const single = await Embedder.load({ model, threads: 1 });
-  const [pauses, shares]: [number[], number[]] = [[], []];
-  // The best of three: a busy machine fails nothing.
-  for (let i = 0; i < 3; i++) {
-    const start = performance.now();
-    let [last, pause] = [start, 0];
-    const tick = (): void => {
-      const now = performance.now();
-      pause = Math.max(pause, now - last);
-      last = now;
-    };
-    const call = single.embedBatch(many);
-    tick();
-    const timer = setInterval(tick, 1);
-    await call;
-    clearInterval(timer);
-    tick();
-    pauses.push(pause);
-    shares.push(pause / (last - start));
-  }
-  expect(Math.min(...pauses)).toBeLessThan(250 * SLOWNESS);
-  expect(Math.min(...shares)).toBeLessThan(0.25);
-  await single.close();
+  const start = performance.now();
+  const call = embedder.embedBatch(many);
+  // The texts are copied here, which takes some 25 ms.
+  expect(performance.now() - start).toBeLessThan(500 * SLOWNESS);
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  await call;
+  clearInterval(timer);
+  expect(ticks).toBeGreaterThan((performance.now() - start) / 50);
 });
 
 test('the threads on which Node reads files are free while texts are embedded', () => {
