@@ -40,8 +40,8 @@ interface Cut {
 }
 
 /**
- * Brings `store` up to date with `folder`; both paths are absolute and go through no link. What a file has in the index is replaced at once, so that a run
- * that is cut off leaves whole files, and the next one goes on with the others.
+ * Brings `store` up to date with `folder`; both paths are absolute and go through no link. What a file has in the index is
+ * replaced at once, so that a run that is cut off leaves whole files, and the next one goes on with the others.
  */
 export async function indexFolder(
   folder: string,

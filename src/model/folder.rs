@@ -9,14 +9,13 @@ mod pooling;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use self::configs::{
-    HuggingFaceConfig, SENTENCE_BERT_CONFIGS, SentenceBertConfig, SentenceTransformersConfig,
-};
+use self::configs::{HuggingFaceConfig, SentenceBertConfig, SentenceTransformersConfig};
 use self::files::{existing, find_onnx, optional_json};
 use self::limit::resolve_max_tokens;
 use self::modules::Modules;
 use self::pooling::resolve_pooling;
 use super::catalog::{self, KnownModel};
+use super::store::files::SENTENCE_BERT_CONFIGS;
 use super::store::manifest::{self, Manifest};
 use crate::config::{EmbedderConfig, Pooling, Precision};
 use crate::error::{Error, ErrorKind, Result};

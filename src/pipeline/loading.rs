@@ -71,7 +71,11 @@ pub fn load(spec: &ModelSpec, config: &EmbedderConfig, watch: &Watch) -> Result<
     watch.cancel().check()?;
     let (mut sessions, precision) = match opened {
         Some(Ok(sessions)) => (sessions, spec.precision),
-        // Only what is wrong with its files is a reason to make a copy again: not a library or memory that is missing.
+        // Only what is wrong with its files is a reason to make a copy again: not a library or memory that is missing. One
+        // whose files cannot be opened may have been removed by another process: it is looked for again.
+        Some(Err(error)) if error.kind() == ErrorKind::ModelNotFound => {
+            prepare_or_plain(spec, &tokenizer, None, config, watch)?
+        }
         Some(Err(error)) if error.kind() != ErrorKind::ModelInvalid => return Err(error),
         None if spec.is_prepared => (open_shared(spec, &spec.onnx_file, config, watch)?, spec.precision),
         _ => prepare_or_plain(spec, &tokenizer, copy, config, watch)?,

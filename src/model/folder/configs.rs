@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::files::optional_json;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::store::files::SENTENCE_BERT_CONFIGS;
 
 /// The Transformer step's own configuration.
 #[derive(Deserialize)]
@@ -14,17 +15,6 @@ pub(super) struct SentenceBertConfig {
     pub(super) max_seq_length: Option<usize>,
     pub(super) do_lower_case: Option<bool>,
 }
-
-/// Names of its file, which older models took from their architecture.
-pub(super) const SENTENCE_BERT_CONFIGS: [&str; 7] = [
-    "sentence_bert_config.json",
-    "sentence_roberta_config.json",
-    "sentence_distilbert_config.json",
-    "sentence_camembert_config.json",
-    "sentence_albert_config.json",
-    "sentence_xlm-roberta_config.json",
-    "sentence_xlnet_config.json",
-];
 
 impl SentenceBertConfig {
     /// The one of `transformer` and its name, if there is one.

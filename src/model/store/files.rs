@@ -93,15 +93,6 @@ impl Layout {
             names.dedup();
             names
         };
-        let sentence_bert = [
-            "sentence_bert_config.json",
-            "sentence_roberta_config.json",
-            "sentence_distilbert_config.json",
-            "sentence_camembert_config.json",
-            "sentence_albert_config.json",
-            "sentence_xlm-roberta_config.json",
-            "sentence_xlnet_config.json",
-        ];
         let onnx = match model_file {
             Some(named) => vec![named.to_owned()],
             None => {
@@ -120,7 +111,7 @@ impl Layout {
                 doubtful: false,
             },
             Need {
-                names: sentence_bert.map(in_transformer).to_vec(),
+                names: SENTENCE_BERT_CONFIGS.map(in_transformer).to_vec(),
                 essential: false,
                 doubtful: !self.has_modules,
             },
@@ -196,6 +187,17 @@ fn external_data(onnx: &str, lenient: bool, known: impl Fn(&str) -> Known, choic
 
 /// The list of steps of a sentence-transformers model.
 pub const MODULES: &str = "modules.json";
+
+/// Names of the Transformer step's own configuration, which older models took from their architecture.
+pub const SENTENCE_BERT_CONFIGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
 
 /// `name` as a path that stays below the folder that it is joined to, on every system.
 pub fn relative(name: &str) -> Option<PathBuf> {
