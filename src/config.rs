@@ -19,9 +19,12 @@ pub const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 /// Tokens in one run of the model. More gain nothing, and their activations would leave the cache.
 pub const MICRO_BATCH_TOKENS: usize = 512;
 
-/// What each thread after the first adds to the speed of a run on all of them, at least. Measured on two threads: .75 for
-/// texts of 200 characters, .8 to .9 for long ones.
-pub const WIDE_EFFICIENCY: f64 = 0.7;
+/// A run on all threads is as fast as on one times their number to this power. Measured: 1.8 times on two threads, 3.3 on four,
+/// 5.8 to 6.5 on eight, 8 to 8.5 on sixteen (bench/notes.md).
+pub const WIDE_SPEED_POWER: f64 = 0.83;
+
+/// What a run costs whatever its texts, in tokens: reading the weights.
+pub const TOKENS_OF_A_RUN: f64 = 32.0;
 
 /// Texts that are tokenised and then grouped by similar lengths together.
 pub const WINDOW_TEXTS: usize = 1024;

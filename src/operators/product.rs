@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ort::operator::{ComputeContext, Kernel, KernelContext, Operator, OperatorInput, OperatorOutput};
 use ort::value::TensorElementType;
@@ -15,8 +16,45 @@ use crate::kernels::{Isa, product, product8, run};
 /// Rows that one thread takes through a whole product: more save reading the weights, fewer leave less for the last-level
 /// cache to keep.
 const ROW_BLOCK: usize = 192;
-/// Fewer rows than this per thread, and the threads share the columns instead.
+/// Fewer rows than this for each thread, and threads share rows: each takes some of the columns.
 const ROWS_WORTH_SPLITTING: usize = 24;
+/// What making a row ready and normalising it costs every task that has it, in blocks of columns.
+const BLOCKS_OF_A_ROW: usize = 8;
+
+/// How a product is cut into tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cut {
+    /// Rows of a task.
+    rows: usize,
+    /// Blocks of columns of a task.
+    blocks: usize,
+    /// Tasks that share their rows.
+    across: usize,
+}
+
+impl Cut {
+    /// The cut whose tasks, at least one for each thread where there is enough to do, end soonest.
+    fn of(rows: usize, blocks: usize, threads: usize) -> Self {
+        let cut = |down: usize, across: usize| {
+            // Tiles are four blocks wide, or two.
+            let share = blocks.div_ceil(across).next_multiple_of(2);
+            Self {
+                rows: rows.div_ceil(down).clamp(1, ROW_BLOCK),
+                blocks: share,
+                across: blocks.div_ceil(share),
+            }
+        };
+        let most = rows / ROWS_WORTH_SPLITTING;
+        if most >= threads {
+            return cut(threads.max(1), 1);
+        }
+        let cost = |cut: &Self| cut.rows * (cut.blocks + BLOCKS_OF_A_ROW);
+        let wider = (2..=most).map(|down| cut(down, threads / down));
+        wider.fold(cut(1, threads), |best, other| {
+            if cost(&other) < cost(&best) { other } else { best }
+        })
+    }
+}
 
 /// A kind of weights: how its operator is called, what it reads before the residual, and how it multiplies.
 pub trait Form: Send + Sync + 'static {
@@ -262,7 +300,6 @@ impl<F: Form> Kernel for ProductKernel<F> {
             }
             let all = x.values.len() / k;
             let rows = self.packing.rows(all)?;
-            let x_values = x.values.get(..rows * k).unwrap_or_default();
             let first = 1 + F::WEIGHTS.0.len() + F::WEIGHTS.1.len();
             let rest = (first..context.num_inputs()?)
                 .map(|i| context.input(i))
@@ -291,78 +328,129 @@ impl<F: Form> Kernel for ProductKernel<F> {
             let mut out = context.output(0, shape)?.ok_or_else(|| missing("output"))?;
             let (_, out) = out.try_extract_tensor_mut::<f32>()?;
             let out = out.get_mut(..rows * n).unwrap_or_default();
-            if self.threads <= 1 || rows >= self.threads * ROWS_WORTH_SPLITTING {
-                self.by_rows(context, x_values, [rows, k, n], weights, residual, out)
+            let layer = Layer {
+                x: x.values.get(..rows * k).unwrap_or_default(),
+                rows,
+                k,
+                n,
+                weights,
+                residual,
+            };
+            let cut = Cut::of(rows, n / LANES, self.threads);
+            if cut.across > 1 && cut.rows == rows {
+                // All tasks read the same rows, which are made ready once.
+                with_scratch(|scratch| {
+                    // SAFETY: the instruction set was detected; x holds whole rows.
+                    let ready = unsafe { F::rows(self.isa, layer.x, weights, &mut scratch.rows) };
+                    self.multiply(context, cut, &layer, Some(ready), out)
+                })
             } else {
-                self.by_columns(context, x_values, n, weights, residual, out)
+                self.multiply(context, cut, &layer, None, out)
             }
         })
     }
 }
 
+/// A product and what follows it.
+struct Layer<'a, W> {
+    /// `[rows, k]`
+    x: &'a [f32],
+    rows: usize,
+    k: usize,
+    n: usize,
+    weights: W,
+    residual: Option<(&'a [f32], Norm<'a>)>,
+}
+
 impl<F: Form> ProductKernel<F> {
-    /// Each task takes its own rows through everything.
-    fn by_rows(
+    /// Each task multiplies its own rows, unless all are `ready`, by its own columns. Whoever ends last among those that share
+    /// rows adds the residual and normalises them.
+    fn multiply(
         &self,
         context: &ComputeContext,
-        x: &[f32],
-        [rows, k, n]: [usize; 3],
-        weights: F::Weights<'_>,
-        residual: Option<(&[f32], Norm<'_>)>,
+        cut: Cut,
+        layer: &Layer<'_, F::Weights<'_>>,
+        ready: Option<F::Rows<'_>>,
         out: &mut [f32],
     ) -> Outcome<()> {
+        let &Layer {
+            rows, k, n, weights, ..
+        } = layer;
         let shared = Shared(out.as_mut_ptr());
-        let block = ROW_BLOCK
-            .min(rows.div_ceil(self.threads).next_multiple_of(6))
-            .max(1);
-        spread(context, self.threads, rows.div_ceil(block), |task| {
-            let range = task * block..((task + 1) * block).min(rows);
-            let x = x.get(range.start * k..range.end * k).unwrap_or_default();
+        let down = rows.div_ceil(cut.rows);
+        let ended: Vec<AtomicUsize> = (0..down).map(|_| AtomicUsize::new(0)).collect();
+        spread(context, self.threads, down * cut.across, |task| {
+            let (place, column) = (task / cut.across, task % cut.across);
+            let range = place * cut.rows..((place + 1) * cut.rows).min(rows);
+            let blocks = column * cut.blocks..((column + 1) * cut.blocks).min(n / LANES);
+            let x = layer.x.get(range.start * k..range.end * k).unwrap_or_default();
             let range = range.start * n..range.end * n;
-            // SAFETY: each task has its own rows.
-            let out = unsafe { shared.part(range.clone()) };
             with_scratch(|scratch| {
-                // SAFETY: the instruction set was detected; the weights are consistent; `out` holds the rows of x.
+                // SAFETY: the instruction set was detected; the weights are consistent; `out` holds the rows of x, and each
+                // task has its own columns of its own rows.
                 unsafe {
-                    let rows = F::rows(self.isa, x, weights, &mut scratch.rows);
-                    F::multiply(self.isa, rows, weights, 0..n / LANES, self.gelu, out.as_mut_ptr());
-                    if let Some((residual, norm)) = residual {
-                        let residual = residual.get(range).unwrap_or_default();
-                        run(self.isa, AddAndNormalize { out, residual, norm });
+                    let multiply = |rows: F::Rows<'_>| {
+                        let out = shared.start().add(range.start);
+                        F::multiply(self.isa, rows, weights, blocks, self.gelu, out);
+                    };
+                    match ready {
+                        Some(rows) => multiply(rows),
+                        None => multiply(F::rows(self.isa, x, weights, &mut scratch.rows)),
                     }
                 }
             });
+            let is_last = || {
+                let ended = ended.get(place);
+                ended.is_some_and(|ended| ended.fetch_add(1, Ordering::AcqRel) + 1 == cut.across)
+            };
+            if let Some((residual, norm)) = layer.residual
+                && is_last()
+            {
+                let residual = residual.get(range.clone()).unwrap_or_default();
+                // SAFETY: as above, and all other tasks of these rows have ended.
+                unsafe {
+                    let out = shared.part(range);
+                    run(self.isa, AddAndNormalize { out, residual, norm });
+                }
+            }
             Ok(())
         })
     }
+}
 
-    /// Each task takes all rows through its own columns.
-    fn by_columns(
-        &self,
-        context: &ComputeContext,
-        x: &[f32],
-        n: usize,
-        weights: F::Weights<'_>,
-        residual: Option<(&[f32], Norm<'_>)>,
-        out: &mut [f32],
-    ) -> Outcome<()> {
-        let shared = Shared(out.as_mut_ptr());
-        let all = n / LANES;
-        let share = all.div_ceil(self.threads).next_multiple_of(4);
-        with_scratch(|scratch| {
-            // SAFETY: the instruction set was detected; the weights are consistent.
-            let rows = unsafe { F::rows(self.isa, x, weights, &mut scratch.rows) };
-            spread(context, self.threads, all.div_ceil(share), |task| {
-                let blocks = task * share..((task + 1) * share).min(all);
-                // SAFETY: as above, and each task has its own columns.
-                unsafe { F::multiply(self.isa, rows, weights, blocks, self.gelu, shared.start()) };
-                Ok(())
-            })
-        })?;
-        if let Some((residual, norm)) = residual {
-            // SAFETY: as above; all tasks have ended.
-            unsafe { run(self.isa, AddAndNormalize { out, residual, norm }) };
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_cut_covers_all_rows_and_columns_with_no_task_for_nothing(
+            rows in 1_usize..2000, blocks in 1_usize..200, threads in 1_usize..64,
+        ) {
+            let cut = Cut::of(rows, blocks, threads);
+            prop_assert!(cut.rows <= rows.min(ROW_BLOCK) && cut.blocks > 0);
+            prop_assert!((cut.across - 1) * cut.blocks < blocks && blocks <= cut.across * cut.blocks);
+            prop_assert!(cut.across == 1 || rows < threads * ROWS_WORTH_SPLITTING);
+            if rows <= ROW_BLOCK {
+                prop_assert!(rows.div_ceil(cut.rows) * cut.across <= threads);
+            }
         }
-        Ok(())
+    }
+
+    #[test]
+    fn few_rows_are_shared_by_threads() {
+        let shape = |rows, blocks, threads| {
+            let Cut { rows, blocks, across } = Cut::of(rows, blocks, threads);
+            [rows, blocks, across]
+        };
+        // A query, a text and a micro-batch of a model of 768 columns.
+        assert_eq!(shape(10, 48, 8), [10, 6, 8]);
+        assert_eq!(shape(128, 48, 8), [32, 24, 2]);
+        assert_eq!(shape(128, 192, 16), [32, 48, 4]);
+        assert_eq!(shape(128, 48, 2), [64, 48, 1]);
+        assert_eq!(shape(512, 48, 16), [32, 48, 1]);
+        assert_eq!(shape(512, 48, 1), [192, 48, 1]);
     }
 }

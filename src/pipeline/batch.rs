@@ -62,6 +62,17 @@ pub fn pack(lengths: &[usize], budget: usize, threads: usize) -> Vec<MicroBatch>
     batches
 }
 
+/// Whether the sequences of two such micro-batches are a third one.
+#[must_use]
+pub fn fit_together(one: &[usize], other: &[usize], budget: usize) -> bool {
+    let lengths = || one.iter().chain(other);
+    let tokens = lengths().fold(0_usize, |sum, &length| sum.saturating_add(length));
+    let room = lengths()
+        .max()
+        .map_or(0, |longest| longest.saturating_mul(lengths().count()));
+    tokens <= budget && room <= budget.saturating_add(budget / 2)
+}
+
 /// For models that do not: groups sequences of equal length into micro-batches of at most `budget` tokens.
 ///
 /// Only equal lengths share a run: then there is no padding to compute and to mask out, and what a text is embedded

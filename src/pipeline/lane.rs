@@ -74,6 +74,7 @@ pub struct Lane {
 
 /// Micro-batches that nothing is behind.
 pub struct Rest {
+    pub runs: usize,
     /// In all of them.
     pub tokens: usize,
     /// In the largest.
@@ -86,9 +87,17 @@ impl Lane {
         self.calls.push_back(Waiting { call, next: 0 });
     }
 
-    /// The next piece of work. `window` names the window that is opened for it, if one must be.
-    pub fn take(&mut self, window: u64, threads: usize) -> Option<Work> {
-        if let Some(rows) = self.ready.pop_front() {
+    /// The next piece of work. `window` names the window that is opened for it, if one must be. With `joined`, which only
+    /// models that pack allow, micro-batches are put together into a run of as many tokens as one may have.
+    pub fn take(&mut self, window: u64, threads: usize, joined: bool) -> Option<Work> {
+        if let Some(mut rows) = self.ready.pop_front() {
+            let lengths = |rows: &[Row]| rows.iter().map(|row| row.sequence.ids.len()).collect::<Vec<_>>();
+            while joined
+                && let Some(next) = self.ready.front()
+                && batch::fit_together(&lengths(&rows), &lengths(next), MICRO_BATCH_TOKENS)
+            {
+                rows.extend(self.ready.pop_front().unwrap_or_default());
+            }
             return Some(Work::Run(rows));
         }
         if self
@@ -194,6 +203,7 @@ impl Lane {
         }
         let sizes = self.ready.iter().map(|rows| tokens(rows));
         Some(Rest {
+            runs: self.ready.len(),
             tokens: sizes.clone().sum(),
             largest: sizes.max()?,
         })

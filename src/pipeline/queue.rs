@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::call::Call;
 use super::lane::{Chunk, Lane, Work};
 use super::tokenizer::Sequence;
-use crate::config::{MAX_OVERTAKES, Priority, WIDE_EFFICIENCY};
+use crate::config::{MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority, TOKENS_OF_A_RUN, WIDE_SPEED_POWER};
 
 /// Which session a worker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +84,9 @@ impl Queue {
             let allowed = self.may_serve(role, priority, now);
             let window = self.last_window + 1;
             let threads = self.narrow.max(1);
+            let joined = self.pack && role == Role::Wide && priority == Priority::Bulk;
             let work = if allowed {
-                self.lane(priority).take(window, threads)
+                self.lane(priority).take(window, threads, joined)
             } else {
                 None
             };
@@ -172,8 +173,8 @@ impl Queue {
         }
     }
 
-    /// Whether the bulk work that waits is done sooner one micro-batch after the other on all threads, once the narrow
-    /// workers have ended theirs, than side by side on one thread each.
+    /// Whether the bulk work that waits is done sooner one run after the other on all threads, once the narrow workers have
+    /// ended theirs, than side by side on one thread each.
     fn ends_sooner_wide(&self, now: Instant) -> bool {
         let [interactive, bulk] = &self.lanes;
         if !interactive.is_empty() {
@@ -185,13 +186,19 @@ impl Queue {
         let Some(rest) = bulk.rest() else {
             return false;
         };
-        let wide_speed = 1.0 + WIDE_EFFICIENCY * (self.narrow as f64 - 1.0);
+        let runs = if self.pack {
+            rest.tokens.div_ceil(MICRO_BATCH_TOKENS)
+        } else {
+            rest.runs
+        };
+        let all_threads = (self.narrow as f64).powf(WIDE_SPEED_POWER);
+        let wide = (rest.tokens as f64 + runs as f64 * TOKENS_OF_A_RUN) / all_threads;
         // In tokens that a narrow worker runs meanwhile; attention's share, which grows with length, is small.
         let until_free = self
             .narrow_work()
             .map(|busy| self.left(busy, now))
             .fold(0.0, f64::max);
-        until_free + rest.tokens as f64 / wide_speed < rest.largest as f64
+        until_free + wide < rest.largest as f64 + TOKENS_OF_A_RUN
     }
 
     fn narrow_work(&self) -> impl Iterator<Item = &Busy> {
@@ -417,8 +424,8 @@ mod tests {
     }
 
     /// A machine with this call, whose texts are tokenised and whose workers all sleep or are about to look.
-    fn tokenised(narrow: usize, texts: &[usize]) -> Machine {
-        let mut machine = Machine::new(narrow, false);
+    fn tokenised(narrow: usize, pack: bool, texts: &[usize]) -> Machine {
+        let mut machine = Machine::new(narrow, pack);
         machine.arrive(
             Priority::Bulk,
             texts.iter().map(|&length| "x".repeat(length)).collect(),
@@ -440,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_last_run_of_equal_length_waits_for_all_threads() {
-        let mut machine = tokenised(2, &[128; 3]);
+        let mut machine = tokenised(2, false, &[128; 3]);
         for which in 0..3 {
             machine.step(&Step::Look(which));
         }
@@ -458,7 +465,7 @@ mod tests {
 
     #[test]
     fn a_last_run_does_not_wait_for_a_long_one() {
-        let mut machine = tokenised(2, &[128, 60, 61]);
+        let mut machine = tokenised(2, false, &[128, 60, 61]);
         machine.step(&Step::Look(1));
         machine.step(&Step::Look(2));
         machine.step(&Step::Wait(10_000));
@@ -469,7 +476,7 @@ mod tests {
 
     #[test]
     fn a_run_that_outweighs_all_others_gets_all_threads_from_the_start() {
-        let mut machine = tokenised(2, &[128, 20, 21]);
+        let mut machine = tokenised(2, false, &[128, 20, 21]);
         for which in [1, 2, 0] {
             machine.step(&Step::Look(which));
         }
@@ -478,7 +485,7 @@ mod tests {
 
     #[test]
     fn two_last_runs_of_four_threads_go_to_the_wide_worker_one_after_the_other() {
-        let mut machine = tokenised(4, &[128; 6]);
+        let mut machine = tokenised(4, false, &[128; 6]);
         for which in 0..5 {
             machine.step(&Step::Look(which));
         }
@@ -495,5 +502,29 @@ mod tests {
         machine.step(&Step::Finish(0));
         machine.step(&Step::Look(0));
         assert!(is_running(&machine, 0));
+    }
+
+    #[test]
+    fn fewer_texts_than_threads_run_together_on_all_of_them_where_they_pack() {
+        let mut machine = tokenised(8, true, &[128, 120, 126, 100]);
+        for which in (1..9).chain([0]) {
+            machine.step(&Step::Look(which));
+            assert_eq!(is_running(&machine, which), which == 0);
+        }
+        let Doing::Busy(_, Work::Run(rows)) = &machine.workers[0].1 else {
+            panic!("all threads have nothing to run")
+        };
+        assert_eq!(rows.len(), 4);
+    }
+
+    #[test]
+    fn as_many_long_texts_as_threads_run_side_by_side() {
+        for pack in [false, true] {
+            let mut machine = tokenised(8, pack, &[128; 8]);
+            for which in (0..9).chain([0]) {
+                machine.step(&Step::Look(which));
+                assert_eq!(is_running(&machine, which), which > 0);
+            }
+        }
     }
 }
