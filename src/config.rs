@@ -19,9 +19,9 @@ pub const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 /// Tokens in one run of the model. More gain nothing, and their activations would leave the cache.
 pub const MICRO_BATCH_TOKENS: usize = 512;
 
-/// A run on all threads is as fast as on one times their number to this power. Measured: 1.8 times on two threads, 3.3 on four,
-/// 5.8 to 6.5 on eight, 8 to 8.5 on sixteen (bench/notes.md).
-pub const WIDE_SPEED_POWER: f64 = 0.83;
+/// The part of a run on all threads that does not get faster with their number, as in Amdahl's law. Measured: such a run is 1.8
+/// to 1.9 times as fast as on one thread on two, 3.2 to 3.4 on four, 5.8 to 6.5 on eight, 8 to 8.5 on sixteen (bench/notes.md).
+pub const WIDE_SERIAL_SHARE: f64 = 0.07;
 
 /// What a run costs whatever its texts, in tokens: reading the weights.
 pub const TOKENS_OF_A_RUN: f64 = 32.0;

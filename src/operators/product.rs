@@ -33,20 +33,21 @@ struct Cut {
 }
 
 impl Cut {
-    /// The cut whose tasks, at least one for each thread where there is enough to do, end soonest.
+    /// The cut into tasks for all threads, or as many for each, that end soonest.
     fn of(rows: usize, blocks: usize, threads: usize) -> Self {
+        let threads = threads.max(1);
         let cut = |down: usize, across: usize| {
             // Tiles are four blocks wide, or two.
             let share = blocks.div_ceil(across).next_multiple_of(2);
             Self {
-                rows: rows.div_ceil(down).clamp(1, ROW_BLOCK),
+                rows: rows.div_ceil(down).max(1),
                 blocks: share,
                 across: blocks.div_ceil(share),
             }
         };
         let most = rows / ROWS_WORTH_SPLITTING;
         if most >= threads {
-            return cut(threads.max(1), 1);
+            return cut(threads * rows.div_ceil(threads * ROW_BLOCK), 1);
         }
         let cost = |cut: &Self| cut.rows * (cut.blocks + BLOCKS_OF_A_ROW);
         let wider = (2..=most).map(|down| cut(down, threads / down));
@@ -327,9 +328,9 @@ impl<F: Form> Kernel for ProductKernel<F> {
             }
             let mut out = context.output(0, shape)?.ok_or_else(|| missing("output"))?;
             let (_, out) = out.try_extract_tensor_mut::<f32>()?;
-            let out = out.get_mut(..rows * n).unwrap_or_default();
+            let out = out.get_mut(..rows * n).ok_or_else(|| missing("output"))?;
             let layer = Layer {
-                x: x.values.get(..rows * k).unwrap_or_default(),
+                x: x.values.get(..rows * k).ok_or_else(|| missing("x"))?,
                 rows,
                 k,
                 n,
@@ -381,35 +382,32 @@ impl<F: Form> ProductKernel<F> {
         let ended: Vec<AtomicUsize> = (0..down).map(|_| AtomicUsize::new(0)).collect();
         spread(context, self.threads, down * cut.across, |task| {
             let (place, column) = (task / cut.across, task % cut.across);
-            let range = place * cut.rows..((place + 1) * cut.rows).min(rows);
+            let rows = place * cut.rows..((place + 1) * cut.rows).min(rows);
             let blocks = column * cut.blocks..((column + 1) * cut.blocks).min(n / LANES);
-            let x = layer.x.get(range.start * k..range.end * k).unwrap_or_default();
-            let range = range.start * n..range.end * n;
-            with_scratch(|scratch| {
-                // SAFETY: the instruction set was detected; the weights are consistent; `out` holds the rows of x, and each
-                // task has its own columns of its own rows.
+            let own = rows.start * n..rows.end * n;
+            let multiply = |rows: F::Rows<'_>| {
+                // SAFETY: the instruction set was detected; the weights are consistent; `out` holds all rows, and each task
+                // has its own columns of its own rows.
                 unsafe {
-                    let multiply = |rows: F::Rows<'_>| {
-                        let out = shared.start().add(range.start);
-                        F::multiply(self.isa, rows, weights, blocks, self.gelu, out);
-                    };
-                    match ready {
-                        Some(rows) => multiply(rows),
-                        None => multiply(F::rows(self.isa, x, weights, &mut scratch.rows)),
-                    }
+                    let out = shared.start().add(own.start);
+                    F::multiply(self.isa, rows, weights, blocks, self.gelu, out);
                 }
-            });
-            let is_last = || {
-                let ended = ended.get(place);
-                ended.is_some_and(|ended| ended.fetch_add(1, Ordering::AcqRel) + 1 == cut.across)
             };
-            if let Some((residual, norm)) = layer.residual
-                && is_last()
+            match ready {
+                Some(rows) => multiply(rows),
+                None => with_scratch(|scratch| {
+                    let x = layer.x.get(rows.start * k..rows.end * k).unwrap_or_default();
+                    // SAFETY: as above, and x holds whole rows.
+                    multiply(unsafe { F::rows(self.isa, x, weights, &mut scratch.rows) });
+                }),
+            }
+            if let (Some((residual, norm)), Some(ended)) = (layer.residual, ended.get(place))
+                && ended.fetch_add(1, Ordering::AcqRel) + 1 == cut.across
             {
-                let residual = residual.get(range.clone()).unwrap_or_default();
-                // SAFETY: as above, and all other tasks of these rows have ended.
+                let residual = residual.get(own.clone()).unwrap_or_default();
+                // SAFETY: as above. All tasks of these rows have ended, and counting them made what they wrote seen here.
                 unsafe {
-                    let out = shared.part(range);
+                    let out = shared.part(own);
                     run(self.isa, AddAndNormalize { out, residual, norm });
                 }
             }
@@ -426,15 +424,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_cut_covers_all_rows_and_columns_with_no_task_for_nothing(
+        fn every_cut_covers_all_rows_and_columns_and_is_no_worse_than_rows_or_columns_alone(
             rows in 1_usize..2000, blocks in 1_usize..200, threads in 1_usize..64,
         ) {
             let cut = Cut::of(rows, blocks, threads);
-            prop_assert!(cut.rows <= rows.min(ROW_BLOCK) && cut.blocks > 0);
+            prop_assert!((1..=rows).contains(&cut.rows) && cut.blocks > 0);
             prop_assert!((cut.across - 1) * cut.blocks < blocks && blocks <= cut.across * cut.blocks);
-            prop_assert!(cut.across == 1 || rows < threads * ROWS_WORTH_SPLITTING);
-            if rows <= ROW_BLOCK {
-                prop_assert!(rows.div_ceil(cut.rows) * cut.across <= threads);
+            let down = rows.div_ceil(cut.rows);
+            let each = (down * cut.across).div_ceil(threads);
+            if rows < threads * ROWS_WORTH_SPLITTING {
+                let of_columns_alone = rows * (blocks.div_ceil(threads).next_multiple_of(2) + BLOCKS_OF_A_ROW);
+                prop_assert_eq!(each, 1);
+                prop_assert!(cut.rows * (cut.blocks + BLOCKS_OF_A_ROW) <= of_columns_alone);
+            } else {
+                prop_assert!(cut.rows <= ROW_BLOCK && cut.across == 1);
+                prop_assert!(each * cut.rows <= rows.div_ceil(threads) + each);
             }
         }
     }
@@ -451,6 +455,8 @@ mod tests {
         assert_eq!(shape(128, 192, 16), [32, 48, 4]);
         assert_eq!(shape(128, 48, 2), [64, 48, 1]);
         assert_eq!(shape(512, 48, 16), [32, 48, 1]);
-        assert_eq!(shape(512, 48, 1), [192, 48, 1]);
+        assert_eq!(shape(512, 48, 1), [171, 48, 1]);
+        assert_eq!(shape(512, 48, 2), [128, 48, 1]);
+        assert_eq!(shape(360, 192, 16), [45, 96, 2]);
     }
 }

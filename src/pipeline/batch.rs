@@ -32,8 +32,8 @@ pub fn pack(lengths: &[usize], budget: usize, threads: usize) -> Vec<MicroBatch>
     let (mut share, mut longest) = (0, 0_usize);
     for (position, length) in order {
         let fitting = batches.last_mut().filter(|batch| {
-            let room = longest.saturating_mul(batch.members.len() + 1);
-            batch.tokens.saturating_add(length) <= share && room <= share.saturating_add(share / 2)
+            let tokens = batch.tokens.saturating_add(length);
+            fits(tokens, longest, batch.members.len() + 1, share)
         });
         match fitting {
             Some(batch) => {
@@ -62,15 +62,18 @@ pub fn pack(lengths: &[usize], budget: usize, threads: usize) -> Vec<MicroBatch>
     batches
 }
 
-/// Whether the sequences of two such micro-batches are a third one.
+/// Whether two packed micro-batches fit in one of `budget` tokens.
 #[must_use]
 pub fn fit_together(one: &[usize], other: &[usize], budget: usize) -> bool {
     let lengths = || one.iter().chain(other);
-    let tokens = lengths().fold(0_usize, |sum, &length| sum.saturating_add(length));
-    let room = lengths()
-        .max()
-        .map_or(0, |longest| longest.saturating_mul(lengths().count()));
-    tokens <= budget && room <= budget.saturating_add(budget / 2)
+    let tokens = lengths().fold(0, |sum: usize, &length| sum.saturating_add(length));
+    let longest = lengths().max().copied().unwrap_or(0);
+    fits(tokens, longest, one.len() + other.len(), budget)
+}
+
+/// Whether so many sequences are a packed micro-batch of its share, and so is the room for the longest of them that each has.
+fn fits(tokens: usize, longest: usize, count: usize, share: usize) -> bool {
+    tokens <= share && longest.saturating_mul(count) <= share.saturating_add(share / 2)
 }
 
 /// For models that do not: groups sequences of equal length into micro-batches of at most `budget` tokens.

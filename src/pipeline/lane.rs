@@ -74,6 +74,7 @@ pub struct Lane {
 
 /// Micro-batches that nothing is behind.
 pub struct Rest {
+    /// How many they are, before any are joined.
     pub runs: usize,
     /// In all of them.
     pub tokens: usize,
@@ -87,8 +88,8 @@ impl Lane {
         self.calls.push_back(Waiting { call, next: 0 });
     }
 
-    /// The next piece of work. `window` names the window that is opened for it, if one must be. With `joined`, which only
-    /// models that pack allow, micro-batches are put together into a run of as many tokens as one may have.
+    /// The next piece of work for one of so many `threads`. `window` names the window that is opened for it, if one must be.
+    /// Micro-batches are `joined` as far as one run may go; only those of models that pack can be.
     pub fn take(&mut self, window: u64, threads: usize, joined: bool) -> Option<Work> {
         if let Some(mut rows) = self.ready.pop_front() {
             let lengths = |rows: &[Row]| rows.iter().map(|row| row.sequence.ids.len()).collect::<Vec<_>>();

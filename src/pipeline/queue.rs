@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::call::Call;
 use super::lane::{Chunk, Lane, Work};
 use super::tokenizer::Sequence;
-use crate::config::{MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority, TOKENS_OF_A_RUN, WIDE_SPEED_POWER};
+use crate::config::{MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority, TOKENS_OF_A_RUN, WIDE_SERIAL_SHARE};
 
 /// Which session a worker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub enum Role {
 struct Busy {
     role: Role,
     priority: Priority,
-    /// Of a run; none of what is being tokenised.
-    tokens: usize,
+    /// What a run costs, in tokens on one thread; nothing for what is being tokenised.
+    cost: f64,
     since: Instant,
 }
 
@@ -36,7 +36,7 @@ pub struct Queue {
     pack: bool,
     /// By the place of the worker.
     busy: Vec<Option<Busy>>,
-    /// Tokens a second of the last run that a narrow worker ended.
+    /// Cost a second of the last run that a narrow worker ended.
     narrow_speed: Option<f64>,
     /// Whether a call may wait that is settled already.
     holds_settled: bool,
@@ -102,7 +102,10 @@ impl Queue {
             *busy = Some(Busy {
                 role,
                 priority,
-                tokens: work.tokens(),
+                cost: match work.tokens() {
+                    0 => 0.0,
+                    tokens => tokens as f64 + TOKENS_OF_A_RUN,
+                },
                 since: now,
             });
         }
@@ -117,8 +120,8 @@ impl Queue {
         // What did not run was cancelled or failed, and with it what else of its call waits.
         self.holds_settled |= !is_done;
         let seconds = now.saturating_duration_since(done.since).as_secs_f64();
-        if is_done && done.role == Role::Narrow && done.tokens > 0 && seconds > 0.0 {
-            self.narrow_speed = Some(done.tokens as f64 / seconds);
+        if is_done && done.role == Role::Narrow && done.cost > 0.0 && seconds > 0.0 {
+            self.narrow_speed = Some(done.cost / seconds);
         }
     }
 
@@ -173,32 +176,38 @@ impl Queue {
         }
     }
 
-    /// Whether the bulk work that waits is done sooner one run after the other on all threads, once the narrow workers have
-    /// ended theirs, than side by side on one thread each.
+    /// Whether the bulk work that waits is done sooner one run after the other on all threads, once they are free, than side
+    /// by side on one thread each.
     fn ends_sooner_wide(&self, now: Instant) -> bool {
         let [interactive, bulk] = &self.lanes;
         if !interactive.is_empty() {
             return false;
         }
         if bulk.is_one_text() {
-            return self.narrow_work().next().is_none();
+            return self.busy.iter().all(Option::is_none);
         }
         let Some(rest) = bulk.rest() else {
             return false;
         };
         let runs = if self.pack {
-            rest.tokens.div_ceil(MICRO_BATCH_TOKENS)
+            rest.runs.min(rest.tokens.div_ceil(MICRO_BATCH_TOKENS))
         } else {
             rest.runs
         };
-        let all_threads = (self.narrow as f64).powf(WIDE_SPEED_POWER);
-        let wide = (rest.tokens as f64 + runs as f64 * TOKENS_OF_A_RUN) / all_threads;
-        // In tokens that a narrow worker runs meanwhile; attention's share, which grows with length, is small.
+        let wide = (rest.tokens as f64 + runs as f64 * TOKENS_OF_A_RUN) / self.wide_speed();
         let until_free = self
-            .narrow_work()
+            .busy
+            .iter()
+            .flatten()
             .map(|busy| self.left(busy, now))
             .fold(0.0, f64::max);
         until_free + wide < rest.largest as f64 + TOKENS_OF_A_RUN
+    }
+
+    /// How many times as fast as a narrow worker the wide one is.
+    fn wide_speed(&self) -> f64 {
+        let threads = self.narrow as f64;
+        threads / (1.0 + WIDE_SERIAL_SHARE * (threads - 1.0))
     }
 
     fn narrow_work(&self) -> impl Iterator<Item = &Busy> {
@@ -208,12 +217,16 @@ impl Queue {
             .filter(|busy| busy.role == Role::Narrow)
     }
 
-    /// Tokens that a narrow worker has probably still to run; infinitely many before anything is known of its speed.
+    /// What a narrow worker could do before this one has probably ended its run: infinitely much before anything is known of
+    /// its speed. Attention's share, which grows with length, is small.
     fn left(&self, busy: &Busy, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(busy.since).as_secs_f64();
-        self.narrow_speed.map_or(f64::INFINITY, |speed| {
-            (busy.tokens as f64 - seconds * speed).max(0.0)
-        })
+        let whole = match busy.role {
+            Role::Narrow => busy.cost,
+            Role::Wide => busy.cost / self.wide_speed(),
+        };
+        self.narrow_speed
+            .map_or(f64::INFINITY, |speed| (whole - seconds * speed).max(0.0))
     }
 
     fn lane(&mut self, priority: Priority) -> &mut Lane {
@@ -369,6 +382,11 @@ mod tests {
                     self.queue.tokenized(priority, &chunk, sequences);
                 }
                 Work::Run(rows) => {
+                    let lengths = || rows.iter().map(|row| row.sequence.ids.len());
+                    let room = lengths().max().unwrap() * rows.len();
+                    let is_small =
+                        lengths().sum::<usize>() <= MICRO_BATCH_TOKENS && room <= MICRO_BATCH_TOKENS * 3 / 2;
+                    assert!(rows.len() == 1 || is_small, "{:?}", lengths().collect::<Vec<_>>());
                     for Row { entry, sequence } in rows {
                         let call = self
                             .calls
@@ -430,15 +448,24 @@ mod tests {
             Priority::Bulk,
             texts.iter().map(|&length| "x".repeat(length)).collect(),
         );
+        tokenise(&mut machine);
+        machine
+    }
+
+    /// Lets those who are free tokenise all that waits.
+    fn tokenise(machine: &mut Machine) {
         while machine.queue.lanes[1].rest().is_none() {
             for which in 0..machine.workers.len() {
-                machine.step(&Step::Look(which));
+                if !is_running(machine, which) {
+                    machine.step(&Step::Look(which));
+                }
             }
             for which in 0..machine.workers.len() {
-                machine.step(&Step::Finish(which));
+                if !is_running(machine, which) {
+                    machine.step(&Step::Finish(which));
+                }
             }
         }
-        machine
     }
 
     fn is_running(machine: &Machine, which: usize) -> bool {
@@ -525,6 +552,30 @@ mod tests {
                 machine.step(&Step::Look(which));
                 assert_eq!(is_running(&machine, which), which > 0);
             }
+        }
+    }
+
+    #[test]
+    fn a_text_that_comes_while_all_threads_run_waits_only_if_they_are_about_to_end() {
+        for (milliseconds, waits) in [(0, false), (70, true)] {
+            let mut machine = tokenised(4, true, &[128; 4]);
+            for which in 1..5 {
+                machine.step(&Step::Look(which));
+                assert!(is_running(&machine, which));
+            }
+            machine.step(&Step::Wait(100_000));
+            for which in 1..5 {
+                machine.step(&Step::Finish(which));
+            }
+            machine.arrive(Priority::Bulk, vec!["x".repeat(128); 3]);
+            tokenise(&mut machine);
+            machine.step(&Step::Look(0));
+            assert!(is_running(&machine, 0));
+            machine.arrive(Priority::Bulk, vec!["x".repeat(20)]);
+            tokenise(&mut machine);
+            machine.step(&Step::Wait(1000 * milliseconds));
+            machine.step(&Step::Look(1));
+            assert_ne!(is_running(&machine, 1), waits);
         }
     }
 }
