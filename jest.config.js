@@ -12,6 +12,8 @@ module.exports = {
       ? []
       : ['privacy.test.ts', 'memory.test.ts', 'distributed'].map((name) => `<rootDir>/__test__/${name}`)),
   ],
+  // Elsewhere the system knows the folder, and no variable of its own moves it.
+  ...(process.platform === 'linux' ? { globalSetup: '<rootDir>/__test__/support/cache.ts' } : {}),
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/target/', '<rootDir>/.cache/'],
   transform: {

@@ -28,6 +28,16 @@ const PROPERTIES = [
   },
   {
     in: '--lib',
+    name: 'pipeline::batch::tests::every_sequence_is_packed_once_within_the_budget_and_with_little_room_left',
+    cases: 100_000,
+  },
+  {
+    in: '--lib',
+    name: 'operators::product::tests::every_cut_covers_all_rows_and_columns_and_is_no_worse_than_rows_or_columns_alone',
+    cases: 100_000,
+  },
+  {
+    in: '--lib',
     name: 'pipeline::queue::tests::in_whatever_order_threads_run_no_call_is_left_and_no_text_runs_twice',
     cases: 10_000,
   },

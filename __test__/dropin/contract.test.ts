@@ -102,7 +102,7 @@ describe('the contract', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, {
       cwd: folder,
       encoding: 'utf8',
-      timeout: 55_000,
+      timeout: 55_000 * SLOWNESS,
     });
     return { status, output: stdout + stderr };
   };

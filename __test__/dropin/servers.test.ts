@@ -2,7 +2,7 @@
 
 import { OllamaEmbedder, SidecarEmbedder, type ManagedEmbedder, type SidecarConfig } from 'sentence-embedder';
 import { rejection } from '../support/expectations';
-import { runScript } from '../support/processes';
+import { runScript, SLOWNESS } from '../support/processes';
 import { freePort, recorder, serverAt, serverScript, startServer, type Server } from './support';
 
 const texts = Array.from({ length: 100 }, (_, i) => `${String(i)} `.padEnd(250, 'long '));
@@ -159,7 +159,7 @@ describe('sidecar', () => {
     test('is not waited for when its own children hold its output', async () => {
       const { config } = await own();
       const script = `
-        require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 8000)'], { stdio: 'inherit' });
+        require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, ${String(8000 * SLOWNESS)})'], { stdio: 'inherit' });
         process.exit(1);`;
       const embedder = sidecar({
         sidecar: { ...config.sidecar, command: { file: process.execPath, args: ['-e', script] } },
@@ -167,7 +167,7 @@ describe('sidecar', () => {
       const started = performance.now();
       expect(await embedder.initialize()).toBe(false);
       expect(embedder.lastError?.message).toMatch(/ended \(1\)/);
-      expect(performance.now() - started).toBeLessThan(6000);
+      expect(performance.now() - started).toBeLessThan(6000 * SLOWNESS);
     });
 
     test('is not started where another server is busy', async () => {

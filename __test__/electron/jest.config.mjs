@@ -8,6 +8,8 @@ export default {
   rootDir: '../..',
   testMatch: ['<rootDir>/__test__/electron/**/*.test.ts'],
   testPathIgnorePatterns: [],
+  // Electron and npm have caches that are worth keeping.
+  globalSetup: null,
   maxWorkers: 1,
   testTimeout: 120_000,
 };

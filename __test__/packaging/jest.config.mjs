@@ -8,6 +8,8 @@ export default {
   rootDir: '../..',
   testMatch: ['<rootDir>/__test__/packaging/**/*.test.ts'],
   testPathIgnorePatterns: [],
+  // Electron and npm have caches that are worth keeping.
+  globalSetup: null,
   maxWorkers: 1,
   testTimeout: 300_000,
 };
