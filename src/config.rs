@@ -19,12 +19,19 @@ pub const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 /// Tokens in one run of the model. More gain nothing, and their activations would leave the cache.
 pub const MICRO_BATCH_TOKENS: usize = 512;
 
-/// The part of a run on all threads that does not get faster with their number, as in Amdahl's law. Measured: such a run is 1.8
-/// to 1.9 times as fast as on one thread on two, 3.2 to 3.4 on four, 5.8 to 6.5 on eight, 8 to 8.5 on sixteen (bench/notes.md).
-pub const WIDE_SERIAL_SHARE: f64 = 0.07;
+/// The part of a run on all threads that does not get faster with their number, as in Amdahl's law. This and the two constants
+/// after it are fitted to the table of "Many threads" in bench/notes.md.
+pub const WIDE_SERIAL_SHARE: f64 = 0.03;
 
-/// What a run costs whatever its texts, in tokens: reading the weights.
-pub const TOKENS_OF_A_RUN: f64 = 32.0;
+/// What waking all threads for each operator costs a run on them, in tokens that one thread runs meanwhile.
+pub const TOKENS_OF_WAKING: f64 = 12.0;
+
+/// What reading the weights costs a run on one thread, in tokens for each of the threads, which read them side by side from the
+/// same memory.
+pub const TOKENS_OF_READING: f64 = 4.0;
+
+/// Threads below which that gets no less, and beyond which no more.
+pub const READING_THREADS: [f64; 2] = [4.0, 12.0];
 
 /// Texts that are tokenised and then grouped by similar lengths together.
 pub const WINDOW_TEXTS: usize = 1024;

@@ -6,7 +6,10 @@ use std::time::Instant;
 use super::call::Call;
 use super::lane::{Chunk, Lane, Work};
 use super::tokenizer::Sequence;
-use crate::config::{MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority, TOKENS_OF_A_RUN, WIDE_SERIAL_SHARE};
+use crate::config::{
+    MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority, READING_THREADS, TOKENS_OF_READING, TOKENS_OF_WAKING,
+    WIDE_SERIAL_SHARE,
+};
 
 /// Which session a worker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub enum Role {
 struct Busy {
     role: Role,
     priority: Priority,
-    /// What a run costs, in tokens on one thread; nothing for what is being tokenised.
+    /// See [`Queue::cost`]; nothing for what is being tokenised.
     cost: f64,
     since: Instant,
 }
@@ -98,14 +101,15 @@ impl Queue {
             Priority::Interactive if self.lane(Priority::Bulk).is_empty() => self.overtakes = 0,
             Priority::Interactive => self.overtakes += 1,
         }
+        let cost = match work.tokens() {
+            0 => 0.0,
+            tokens => self.cost(role, 1, tokens),
+        };
         if let Some(busy) = self.busy.get_mut(place) {
             *busy = Some(Busy {
                 role,
                 priority,
-                cost: match work.tokens() {
-                    0 => 0.0,
-                    tokens => tokens as f64 + TOKENS_OF_A_RUN,
-                },
+                cost,
                 since: now,
             });
         }
@@ -194,20 +198,28 @@ impl Queue {
         } else {
             rest.runs
         };
-        let wide = (rest.tokens as f64 + runs as f64 * TOKENS_OF_A_RUN) / self.wide_speed();
         let until_free = self
             .busy
             .iter()
             .flatten()
             .map(|busy| self.left(busy, now))
             .fold(0.0, f64::max);
-        until_free + wide < rest.largest as f64 + TOKENS_OF_A_RUN
+        until_free + self.cost(Role::Wide, runs, rest.tokens) < self.cost(Role::Narrow, 1, rest.largest)
     }
 
-    /// How many times as fast as a narrow worker the wide one is.
-    fn wide_speed(&self) -> f64 {
-        let threads = self.narrow as f64;
-        threads / (1.0 + WIDE_SERIAL_SHARE * (threads - 1.0))
+    /// What so many runs of so many tokens in all take a worker, in tokens that one thread runs meanwhile. Attention's share,
+    /// which grows with length, is small.
+    fn cost(&self, role: Role, runs: usize, tokens: usize) -> f64 {
+        let (threads, runs, tokens) = (self.narrow as f64, runs as f64, tokens as f64);
+        match role {
+            Role::Narrow => {
+                let [least, most] = READING_THREADS;
+                tokens + runs * TOKENS_OF_READING * threads.clamp(least, most)
+            }
+            Role::Wide => {
+                runs * TOKENS_OF_WAKING + tokens * (1.0 + WIDE_SERIAL_SHARE * (threads - 1.0)) / threads
+            }
+        }
     }
 
     fn narrow_work(&self) -> impl Iterator<Item = &Busy> {
@@ -217,16 +229,11 @@ impl Queue {
             .filter(|busy| busy.role == Role::Narrow)
     }
 
-    /// What a narrow worker could do before this one has probably ended its run: infinitely much before anything is known of
-    /// its speed. Attention's share, which grows with length, is small.
+    /// What of its cost a busy worker has probably still to pay: infinitely much before anything is known of its speed.
     fn left(&self, busy: &Busy, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(busy.since).as_secs_f64();
-        let whole = match busy.role {
-            Role::Narrow => busy.cost,
-            Role::Wide => busy.cost / self.wide_speed(),
-        };
         self.narrow_speed
-            .map_or(f64::INFINITY, |speed| (whole - seconds * speed).max(0.0))
+            .map_or(f64::INFINITY, |speed| (busy.cost - seconds * speed).max(0.0))
     }
 
     fn lane(&mut self, priority: Priority) -> &mut Lane {
@@ -576,6 +583,21 @@ mod tests {
             machine.step(&Step::Wait(1000 * milliseconds));
             machine.step(&Step::Look(1));
             assert_ne!(is_running(&machine, 1), waits);
+        }
+    }
+
+    #[test]
+    fn one_text_of_any_length_runs_on_all_threads() {
+        for (threads, length) in [(2, 1), (2, 10), (2, 128), (4, 1), (4, 60), (16, 3), (16, 512)] {
+            let mut machine = tokenised(threads, true, &[length]);
+            for which in (1..=threads).chain([0]) {
+                machine.step(&Step::Look(which));
+                assert_eq!(
+                    is_running(&machine, which),
+                    which == 0,
+                    "{length} tokens, {threads} threads"
+                );
+            }
         }
     }
 }
