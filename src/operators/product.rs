@@ -374,45 +374,58 @@ impl<F: Form> ProductKernel<F> {
         ready: Option<F::Rows<'_>>,
         out: &mut [f32],
     ) -> Outcome<()> {
-        let &Layer {
-            rows, k, n, weights, ..
-        } = layer;
-        let shared = Shared(out.as_mut_ptr());
-        let down = rows.div_ceil(cut.rows);
+        let out = Shared(out.as_mut_ptr());
+        let down = layer.rows.div_ceil(cut.rows);
         let ended: Vec<AtomicUsize> = (0..down).map(|_| AtomicUsize::new(0)).collect();
         spread(context, self.threads, down * cut.across, |task| {
-            let (place, column) = (task / cut.across, task % cut.across);
-            let rows = place * cut.rows..((place + 1) * cut.rows).min(rows);
-            let blocks = column * cut.blocks..((column + 1) * cut.blocks).min(n / LANES);
-            let own = rows.start * n..rows.end * n;
-            let multiply = |rows: F::Rows<'_>| {
-                // SAFETY: the instruction set was detected; the weights are consistent; `out` holds all rows, and each task
-                // has its own columns of its own rows.
-                unsafe {
-                    let out = shared.start().add(own.start);
-                    F::multiply(self.isa, rows, weights, blocks, self.gelu, out);
-                }
-            };
-            match ready {
-                Some(rows) => multiply(rows),
-                None => with_scratch(|scratch| {
-                    let x = layer.x.get(rows.start * k..rows.end * k).unwrap_or_default();
-                    // SAFETY: as above, and x holds whole rows.
-                    multiply(unsafe { F::rows(self.isa, x, weights, &mut scratch.rows) });
-                }),
-            }
-            if let (Some((residual, norm)), Some(ended)) = (layer.residual, ended.get(place))
-                && ended.fetch_add(1, Ordering::AcqRel) + 1 == cut.across
-            {
-                let residual = residual.get(own.clone()).unwrap_or_default();
-                // SAFETY: as above. All tasks of these rows have ended, and counting them made what they wrote seen here.
-                unsafe {
-                    let out = shared.part(own);
-                    run(self.isa, AddAndNormalize { out, residual, norm });
-                }
-            }
+            // SAFETY: each task is run once, and `out` has all rows and columns.
+            unsafe { self.task(cut, layer, ready, out, &ended, task) };
             Ok(())
         })
+    }
+
+    /// # Safety
+    /// `out` has the rows and columns of the layer, `ended` began with a zero for each row of tasks, and each task is run once.
+    unsafe fn task(
+        &self,
+        cut: Cut,
+        layer: &Layer<'_, F::Weights<'_>>,
+        ready: Option<F::Rows<'_>>,
+        out: Shared,
+        ended: &[AtomicUsize],
+        task: usize,
+    ) {
+        let &Layer { k, n, weights, .. } = layer;
+        let (place, column) = (task / cut.across, task % cut.across);
+        let rows = place * cut.rows..((place + 1) * cut.rows).min(layer.rows);
+        let blocks = column * cut.blocks..((column + 1) * cut.blocks).min(n / LANES);
+        let own = rows.start * n..rows.end * n;
+        let multiply = |rows: F::Rows<'_>| {
+            // SAFETY: the instruction set was detected; the weights are consistent; each task has its own columns of its own
+            // rows.
+            unsafe {
+                let out = out.start().add(own.start);
+                F::multiply(self.isa, rows, weights, blocks, self.gelu, out);
+            }
+        };
+        match ready {
+            Some(rows) => multiply(rows),
+            None => with_scratch(|scratch| {
+                let x = layer.x.get(rows.start * k..rows.end * k).unwrap_or_default();
+                // SAFETY: as above, and x holds whole rows.
+                multiply(unsafe { F::rows(self.isa, x, weights, &mut scratch.rows) });
+            }),
+        }
+        if let (Some((residual, norm)), Some(ended)) = (layer.residual, ended.get(place))
+            && ended.fetch_add(1, Ordering::AcqRel) + 1 == cut.across
+        {
+            let residual = residual.get(own.clone()).unwrap_or_default();
+            // SAFETY: as above. All tasks of these rows have ended, and counting them made what they wrote seen here.
+            unsafe {
+                let out = out.part(own);
+                run(self.isa, AddAndNormalize { out, residual, norm });
+            }
+        }
     }
 }
 
@@ -458,5 +471,72 @@ mod tests {
         assert_eq!(shape(512, 48, 1), [171, 48, 1]);
         assert_eq!(shape(512, 48, 2), [128, 48, 1]);
         assert_eq!(shape(360, 192, 16), [45, 96, 2]);
+    }
+
+    /// What Miri can look at: `cargo +nightly miri test --lib -- operators`.
+    #[test]
+    fn tasks_of_several_threads_write_what_one_writes() {
+        const ROWS: usize = 50;
+        const K: usize = 16;
+        const N: usize = 64;
+        let numbers =
+            |count: usize| -> Vec<f32> { (0..count).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect() };
+        let (x, values) = (numbers(ROWS * K), numbers(K * N));
+        let (residual, columns) = (numbers(ROWS * N), numbers(N));
+        let norm = Norm {
+            gamma: &columns,
+            beta: &columns,
+            epsilon: 1e-5,
+        };
+        let layer = Layer {
+            x: &x,
+            rows: ROWS,
+            k: K,
+            n: N,
+            weights: product::Weights {
+                k: K,
+                n: N,
+                values: &values,
+                bias: &columns,
+            },
+            residual: Some((residual.as_slice(), norm)),
+        };
+        let kernel = ProductKernel::<Floats> {
+            isa: Isa::detect(),
+            threads: 4,
+            packing: Packing::default(),
+            gelu: false,
+            epsilon: 1e-5,
+            observed: None,
+            form: PhantomData,
+        };
+        let compute = |cut: Cut, threads: usize| {
+            let mut out = vec![0.0; ROWS * N];
+            let shared = Shared(out.as_mut_ptr());
+            let down = ROWS.div_ceil(cut.rows);
+            let ended: Vec<_> = (0..down).map(|_| AtomicUsize::new(0)).collect();
+            let next = AtomicUsize::new(0);
+            let work = || {
+                loop {
+                    let task = next.fetch_add(1, Ordering::Relaxed);
+                    if task >= down * cut.across {
+                        break;
+                    }
+                    // SAFETY: each task once, and `out` has all rows and columns.
+                    unsafe { kernel.task(cut, &layer, None, shared, &ended, task) };
+                }
+            };
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(work);
+                }
+            });
+            out
+        };
+        let shared = Cut::of(ROWS, N / LANES, 4);
+        assert_eq!((shared.rows, shared.across), (25, 2));
+        let alone = compute(Cut::of(ROWS, N / LANES, 1), 1);
+        assert_eq!(compute(shared, 4), alone);
+        assert!(alone.iter().all(|x| x.is_finite()) && alone.iter().any(|&x| x != 0.0));
     }
 }
