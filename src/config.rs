@@ -21,7 +21,7 @@ pub const MICRO_BATCH_TOKENS: usize = 512;
 
 /// The part of a run on all threads that does not get faster with their number, as in Amdahl's law. This and the two constants
 /// after it are fitted to the table of "Many threads" in bench/notes.md.
-pub const WIDE_SERIAL_SHARE: f64 = 0.03;
+pub const WIDE_SERIAL_SHARE: f64 = 0.035;
 
 /// What waking all threads for each operator costs a run on them, in tokens that one thread runs meanwhile.
 pub const TOKENS_OF_WAKING: f64 = 12.0;

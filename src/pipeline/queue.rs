@@ -600,4 +600,33 @@ mod tests {
             }
         }
     }
+
+    /// The table "Many threads" of bench/notes.md; texts of 200 characters have some 50 tokens.
+    #[test]
+    fn the_rule_takes_what_was_measured_to_be_faster() {
+        for (threads, texts, length, is_wide) in [
+            (2, 2, 128, false),
+            (2, 4, 50, false),
+            (4, 2, 128, true),
+            (4, 4, 128, false),
+            (8, 4, 128, true),
+            (8, 8, 128, false),
+            (8, 12, 128, false),
+            (8, 8, 50, true),
+            (8, 16, 50, false),
+            (16, 8, 128, true),
+            (16, 12, 128, false),
+            (16, 8, 50, true),
+            (16, 16, 50, false),
+            (16, 32, 50, false),
+        ] {
+            let mut machine = tokenised(threads, true, &vec![length; texts]);
+            machine.step(&Step::Look(0));
+            assert_eq!(
+                is_running(&machine, 0),
+                is_wide,
+                "{threads} threads, {texts} x {length}"
+            );
+        }
+    }
 }
