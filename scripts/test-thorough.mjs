@@ -33,7 +33,7 @@ const PROPERTIES = [
   },
   {
     in: '--lib',
-    name: 'operators::product::tests::every_cut_covers_all_rows_and_columns_and_is_no_worse_than_rows_or_columns_alone',
+    name: 'operators::cut::tests::every_cut_covers_all_rows_and_columns_and_is_no_worse_than_rows_or_columns_alone',
     cases: 100_000,
   },
   {

@@ -19,20 +19,6 @@ pub const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 /// Tokens in one run of the model. More gain nothing, and their activations would leave the cache.
 pub const MICRO_BATCH_TOKENS: usize = 512;
 
-/// The part of a run on all threads that does not get faster with their number, as in Amdahl's law. This and the two constants
-/// after it are fitted to the table of "Many threads" in bench/notes.md.
-pub const WIDE_SERIAL_SHARE: f64 = 0.035;
-
-/// What waking all threads for each operator costs a run on them, in tokens that one thread runs meanwhile.
-pub const TOKENS_OF_WAKING: f64 = 12.0;
-
-/// What reading the weights costs a run on one thread, in tokens for each of the threads, which read them side by side from the
-/// same memory.
-pub const TOKENS_OF_READING: f64 = 4.0;
-
-/// Threads below which that gets no less, and beyond which no more.
-pub const READING_THREADS: [f64; 2] = [4.0, 12.0];
-
 /// Texts that are tokenised and then grouped by similar lengths together.
 pub const WINDOW_TEXTS: usize = 1024;
 

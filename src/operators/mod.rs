@@ -16,6 +16,7 @@
 )]
 
 mod attention;
+mod cut;
 mod embed;
 mod packing;
 mod product;

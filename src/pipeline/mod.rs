@@ -4,6 +4,7 @@ pub mod batch;
 pub mod call;
 mod deadlines;
 pub mod embedder;
+mod estimate;
 pub mod export;
 mod faults;
 mod heap;
