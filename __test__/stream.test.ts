@@ -80,3 +80,9 @@ test('a string is no source, though it is an iterable of its characters', async 
 test.each([0, 1.5, NaN, 65_537])('batchSize %p is refused', async (batchSize) => {
   await rejection(embedder.embedStream(['a'], { batchSize }).next(), 'ERR_EMBED_INVALID_ARGUMENT');
 });
+
+test('options are checked although there is nothing to embed', async () => {
+  const priority = 'urgent' as 'bulk';
+  await rejection(embedder.embedStream([], { priority }).next(), 'ERR_EMBED_INVALID_ARGUMENT');
+  expect(await embedder.embedStream([]).next()).toEqual({ done: true, value: undefined });
+});

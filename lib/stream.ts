@@ -32,6 +32,7 @@ export async function* embedStream(
   for await (const texts of batches(source, batchSize)) {
     for (const vector of await embedBatch(texts, options)) yield { index: next++, vector };
   }
+  if (next === 0) await embedBatch([], options); // which checks the options, also where there is nothing to embed
 }
 
 /** The texts of a source, `size` at a time. */

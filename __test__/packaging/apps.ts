@@ -54,7 +54,7 @@ export function makeApp(folder: string, files: Record<string, string>): string {
   return folder;
 }
 
-const MANIFEST = JSON.stringify({ name: 'app', version: '1.0.0', private: true });
+export const MANIFEST = JSON.stringify({ name: 'app', version: '1.0.0', private: true });
 
 export type Manager = 'npm' | 'pnpm' | 'yarn' | 'yarn-pnp';
 
