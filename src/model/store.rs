@@ -19,6 +19,8 @@ mod hub;
 pub mod inventory;
 pub mod lock;
 pub mod manifest;
+mod proxy;
+mod retry;
 pub mod settings;
 
 use std::fs;
@@ -29,6 +31,7 @@ use self::fetcher::Fetcher;
 use self::files::{Choice, Known, Layout, MODULES};
 use self::http::Client;
 use self::hub::Listing;
+use self::retry::Failure;
 use self::settings::Settings;
 use super::catalog::{self, Pin};
 use super::events::{LoadEvent, Watch};
@@ -259,7 +262,7 @@ impl<'a> Search<'a> {
         let listing = hub::list(&client, id, &self.revision)?;
         let commit = listing.commit.clone();
         if is_commit(&self.revision) && self.revision != commit {
-            return Err(http::Failure::lasting(format!(
+            return Err(Failure::lasting(format!(
                 "The hub answered with another commit of {id} than {}",
                 self.revision
             ))

@@ -8,8 +8,9 @@ use ureq::http::{StatusCode, header};
 
 use super::cache::{create_parent, unwritable};
 use super::digest::{CHUNK, Hasher};
-use super::http::{Ask, Client, Failure};
+use super::http::{Ask, Client};
 use super::hub::{Facts, number};
+use super::retry::Failure;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::model::events::Cancel;
 

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use super::digest::Digest;
 use super::download::{self, Job};
-use super::http::{self, Client};
+use super::http::Client;
 use super::hub::{self, Facts, Listing};
 use super::lock::Lock;
+use super::retry::Failure;
 use super::{Search, files};
 use crate::config::PROGRESS_INTERVAL;
 use crate::error::{Error, ErrorKind, Result};
@@ -49,7 +50,7 @@ impl Fetcher<'_> {
             pinned.size != facts.size || large
         };
         if pinned.is_some_and(differs) {
-            return Err(http::Failure::lasting(format!(
+            return Err(Failure::lasting(format!(
                 "The hub's {file} of {id} is not the one that this library knows for that commit"
             ))
             .error);

@@ -1,5 +1,4 @@
-//! Requests to the hub and to the hosts that it redirects to: proxies, time-outs, retries, and a token that only the
-//! hub sees.
+//! Requests to the hub and to the hosts that it redirects to: time-outs, trust, and a token that only the hub sees.
 
 use std::env;
 use std::io;
@@ -7,63 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body};
 
+use super::proxy::proxy_for;
+use super::retry::{self, Again, Failure};
 use super::settings::{Settings, Token};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, HookGuard};
 
 /// Redirects of one request.
 const MAX_REDIRECTS: usize = 10;
-
-/// A request that did not work out.
-#[derive(Debug)]
-pub struct Failure {
-    /// Of kind [`ErrorKind::Download`] or [`ErrorKind::Aborted`].
-    pub error: Error,
-    /// Whether another attempt could work.
-    pub again: Again,
-}
-
-/// Whether to try again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
-    /// It would only fail again.
-    Never,
-    /// After the usual pause.
-    Soon,
-    /// After what the server asked for.
-    After(Duration),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self {
-            error,
-            again: Again::Never,
-        }
-    }
-}
-
-impl Failure {
-    /// One that another attempt cannot mend.
-    pub fn lasting(sentence: impl Into<String>) -> Self {
-        Error::new(ErrorKind::Download, sentence).into()
-    }
-
-    /// One that another attempt may mend.
-    pub fn passing(sentence: impl Into<String>) -> Self {
-        Self {
-            error: Error::new(ErrorKind::Download, sentence),
-            again: Again::Soon,
-        }
-    }
-
-    fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.error = self.error.with_source(cause);
-        self
-    }
-}
 
 /// What came back, at the end of all redirects.
 pub struct Reply {
@@ -315,44 +267,13 @@ impl Client {
         })
     }
 
-    /// Repeats `attempt` until it works, fails for good, or brings nothing new too often. It says with its failure
-    /// whether it brought something.
+    /// [`retry::persist`] with the patience of this client's settings, until its load is cancelled.
     ///
     /// # Errors
-    /// The last failure's, or [`ErrorKind::Aborted`].
-    pub fn persist<T>(
-        &self,
-        mut attempt: impl FnMut() -> std::result::Result<T, (Failure, bool)>,
-    ) -> Result<T> {
-        let patience = self.settings.patience;
-        let mut fruitless = 0_u32;
-        loop {
-            let (failure, fruitful) = match attempt() {
-                Ok(value) => return Ok(value),
-                Err(failed) => failed,
-            };
-            self.cancel.check()?;
-            fruitless = if fruitful { 0 } else { fruitless + 1 };
-            let usual = patience.first_pause * 2_u32.pow(fruitless.saturating_sub(1).min(6));
-            let pause = match failure.again {
-                Again::Soon => jittered(usual),
-                Again::After(time) if time <= patience.longest_pause => time.max(usual),
-                Again::After(_) | Again::Never => return Err(failure.error),
-            };
-            if fruitless >= patience.attempts {
-                return Err(failure.error);
-            }
-            self.cancel.sleep(pause)?;
-        }
+    /// The same.
+    pub fn persist<T>(&self, attempt: impl FnMut() -> std::result::Result<T, (Failure, bool)>) -> Result<T> {
+        retry::persist(self.settings.patience, &self.cancel, attempt)
     }
-}
-
-/// Up to a quarter more, so that processes that failed together do not return together.
-fn jittered(pause: Duration) -> Duration {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    pause + pause.mul_f64(f64::from(now.subsec_nanos() % 1000) / 4000.0)
 }
 
 fn retry_after(response: &Response<Body>) -> Option<Duration> {
@@ -407,59 +328,6 @@ fn host(place: &Uri) -> &str {
     place.host().unwrap_or("The hub")
 }
 
-/// The proxy for `place`, as curl and Python choose it: by scheme, unless `NO_PROXY` has the host.
-///
-/// # Errors
-/// A sentence without the proxy's address, which can hold a password.
-pub fn proxy_for(
-    place: &Uri,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> std::result::Result<Option<Proxy>, String> {
-    let either = |name: &str| {
-        variable(&name.to_ascii_lowercase())
-            .or_else(|| variable(&name.to_ascii_uppercase()))
-            .filter(|value| !value.trim().is_empty())
-    };
-    let name = match place.scheme_str() {
-        Some("https") => "HTTPS_PROXY",
-        _ => "HTTP_PROXY",
-    };
-    let Some(proxy) = either(name).or_else(|| either("ALL_PROXY")) else {
-        return Ok(None);
-    };
-    if either("NO_PROXY").is_some_and(|list| list.split(',').any(|entry| excludes(entry, place))) {
-        return Ok(None);
-    }
-    Proxy::new(proxy.trim())
-        .map(Some)
-        .map_err(|_| format!("{name} is no address of a proxy: http://host:port, with a scheme of http"))
-}
-
-/// Whether an entry of `NO_PROXY` has the host of `place`: the host itself, or a domain above it.
-fn excludes(entry: &str, place: &Uri) -> bool {
-    let host = place
-        .host()
-        .unwrap_or_default()
-        .trim_matches(['[', ']'])
-        .to_ascii_lowercase();
-    let entry = entry.trim().to_ascii_lowercase();
-    let (name, port) = match entry.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') => (name, port.parse::<u16>().ok()),
-        _ => (entry.as_str(), None),
-    };
-    if port.is_some() && port != place.port_u16() {
-        return false;
-    }
-    let name = name
-        .trim_matches(['[', ']'])
-        .trim_start_matches('*')
-        .trim_start_matches('.');
-    if name.is_empty() {
-        return entry.starts_with('*');
-    }
-    host == name || host.strip_suffix(name).is_some_and(|above| above.ends_with('.'))
-}
-
 /// The system's certificates, which know the proxies of a company. Containers often have none: there, Mozilla's.
 fn roots() -> RootCerts {
     #[cfg(target_os = "linux")]
@@ -491,43 +359,6 @@ mod tests {
 
     fn uri(text: &str) -> Uri {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_proxy_is_chosen_by_scheme_and_left_out_for_excluded_hosts() {
-        let variable = |name: &str| match name {
-            "https_proxy" => Some("http://secure:1".to_owned()),
-            "HTTP_PROXY" => Some("http://user:pass@plain:2".to_owned()),
-            "NO_PROXY" => Some("localhost, .internal.test,hub.test:81,[::1]".to_owned()),
-            _ => None,
-        };
-        let chosen = |place: &str| {
-            let proxy = proxy_for(&uri(place), &variable).unwrap();
-            proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port()))
-        };
-        assert_eq!(chosen("https://huggingface.co/x").as_deref(), Some("secure:1"));
-        assert_eq!(chosen("http://huggingface.co/x").as_deref(), Some("plain:2"));
-        for excluded in [
-            "http://localhost:5/x",
-            "https://a.internal.test",
-            "https://internal.test",
-            "http://hub.test:81",
-            "http://[::1]:9/",
-        ] {
-            assert_eq!(chosen(excluded), None, "{excluded}");
-        }
-        assert!(chosen("https://notinternal.test").is_some());
-        assert!(chosen("http://hub.test:82").is_some());
-
-        let star = |name: &str| match name {
-            "ALL_PROXY" => Some("http://any:3".to_owned()),
-            "no_proxy" => Some("*".to_owned()),
-            _ => None,
-        };
-        assert!(proxy_for(&uri("https://hub.test"), &star).unwrap().is_none());
-        let bad = |name: &str| (name == "ALL_PROXY").then(|| "ftp://user:secret@x".to_owned());
-        let refused = proxy_for(&uri("https://hub.test"), &bad).unwrap_err();
-        assert!(!refused.contains("secret"), "{refused}");
     }
 
     #[test]

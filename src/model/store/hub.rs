@@ -10,7 +10,8 @@ use ureq::http::{HeaderMap, header};
 use super::cache;
 use super::digest::Digest;
 use super::files::Known;
-use super::http::{Ask, Client, Failure};
+use super::http::{Ask, Client};
+use super::retry::Failure;
 use crate::error::Result;
 
 /// Largest listing of a repository that is read.
