@@ -16,7 +16,9 @@ function defaultEmbedder(): Promise<Embedder> {
   return loading;
 }
 
-/** The default embedder, once the arguments of the call were found good: nothing is loaded for a call that cannot be made. */
+/**
+ * The default embedder, once the arguments of the call were found good: nothing is loaded for a call that cannot be made.
+ */
 async function embedderFor(
   texts: unknown,
   options: EmbedOptions | undefined,
@@ -32,8 +34,8 @@ async function embedderFor(
 /**
  * Embeds one text with the default model, which the first call loads: see {@link LoadOptions.model}.
  *
- * The options are those of {@link Embedder.embedOne}. `timeoutMs` does not count the time that loading takes; `signal`
- * ends this call's wait for it, while the load goes on for others.
+ * Takes the options of {@link Embedder.embedOne}. `timeoutMs` does not include the time for loading. `signal` ends only
+ * this call's wait for the load, which continues for other calls.
  *
  * Rejects as {@link Embedder.load} and {@link Embedder.embedOne} do.
  */
@@ -43,7 +45,7 @@ export async function embedOne(text: string, options?: EmbedOptions): Promise<Fl
 }
 
 /**
- * Embeds a list of texts with the default model, which the first call loads: see {@link embedOne} of this module and
+ * Embeds an array of texts with the default model, which the first call loads: see {@link embedOne} of this module and
  * {@link Embedder.embedBatch}.
  */
 export async function embedBatch(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]> {

@@ -20,10 +20,10 @@ export const ONE: CallDefaults = { priority: 'interactive', single: true };
 export const MANY: CallDefaults = { priority: 'bulk', single: false };
 
 /**
- * A loaded model that turns texts into vectors, off the JavaScript thread.
+ * A loaded model that computes the vectors of texts, off the JavaScript thread.
  *
- * Any number of calls may be under way at once; each keeps its own order. A text's vector does not depend on the texts
- * it comes with. A rejected call returns nothing half-done and leaves the embedder usable.
+ * Any number of calls can run at once; each returns its vectors in the order of its texts. A text's vector does not depend
+ * on the other texts in the call. A rejected call returns no partial results and leaves the embedder usable.
  *
  * @example
  * ```ts
@@ -35,9 +35,9 @@ export const MANY: CallDefaults = { priority: 'bulk', single: false };
  * ```
  */
 export class Embedder {
-  /** The model that was loaded and everything that decides its vectors. Frozen. */
+  /** Describes the loaded model: everything that determines its vectors. Frozen. */
   readonly info: ModelInfo;
-  /** The same as {@link Embedder.close}, for `await using`. Only there where the runtime has `Symbol.asyncDispose`. */
+  /** Does the same as {@link Embedder.close}, for `await using`. Exists only if the runtime has `Symbol.asyncDispose`. */
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
   readonly #native: NativeEmbedder;
 
@@ -50,10 +50,10 @@ export class Embedder {
   }
 
   /**
-   * Loads a model, ready to embed. Once it is loaded, nothing is sent anywhere.
+   * Loads a model. Once it is loaded, nothing is sent over the network.
    *
    * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_MODEL_NOT_FOUND`, `_MODEL_INVALID`, `_DOWNLOAD`, `_OFFLINE`,
-   * `_RUNTIME_NOT_FOUND`, `_ABORTED`, `_INFERENCE` for want of memory, or `_INTERNAL` for want of threads.
+   * `_RUNTIME_NOT_FOUND`, `_ABORTED`, `_INFERENCE` if memory runs out, or `_INTERNAL` if threads run out.
    */
   static async load(options?: LoadOptions): Promise<Embedder> {
     const native = await settle(options, () => nativeAddon().NativeEmbedder.load(options, onEventOf(options)));
@@ -71,8 +71,8 @@ export class Embedder {
   }
 
   /**
-   * Embeds a list of texts: one vector a text, in the order of the texts. The vectors are views over one buffer, so
-   * keeping one of them keeps all of them; `slice()` makes a copy that stands alone. No texts give no vectors.
+   * Embeds an array of texts and returns one vector per text, in the same order. The vectors are views into one buffer, so
+   * keeping one keeps them all in memory; `slice()` makes an independent copy. An empty array returns an empty array.
    *
    * Rejects as {@link Embedder.embedOne} does.
    */
@@ -81,8 +81,8 @@ export class Embedder {
   }
 
   /**
-   * Embeds a list of texts as {@link Embedder.embedBatch} does and says how many tokens each has and whether it was
-   * truncated.
+   * Embeds an array of texts as {@link Embedder.embedBatch} does, and also returns each text's number of tokens and whether
+   * it was truncated.
    */
   async embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings> {
     const embedded = await this.#embed(texts, options, MANY);
@@ -94,12 +94,12 @@ export class Embedder {
   }
 
   /**
-   * Embeds texts as they come and yields their vectors in order. At most `batchSize` texts are taken from the source before
-   * their vectors are asked for, so that memory does not grow with their number. Ending the loop early closes the source.
-   * `timeoutMs` is for each batch; `signal` is seen when a batch is embedded, not while the source is waited for.
+   * Embeds texts from an iterable and yields their vectors in order. At most `batchSize` texts are read ahead, so memory
+   * does not grow with their number. Leaving the loop early closes the source. `timeoutMs` applies to each batch; `signal`
+   * is checked when a batch is embedded, not while waiting for the source.
    *
-   * Rejects as {@link Embedder.embedBatch} does, which closes the source, and with the source's own error; texts of a batch
-   * that is not full by then are not embedded. The embedder stays usable.
+   * Rejects as {@link Embedder.embedBatch} does, and then closes the source. Also rejects with the source's own error;
+   * texts of the batch that is not yet full are then not embedded. The embedder stays usable.
    */
   embedStream(
     source: AsyncIterable<string> | Iterable<string>,
@@ -117,14 +117,14 @@ export class Embedder {
     return counts(await answer(() => this.#native.countTokens(texts)));
   }
 
-  /** What this embedder has done so far. Also answers after {@link Embedder.close}. */
+  /** Statistics of this embedder. Still available after {@link Embedder.close}. */
   stats(): EmbedderStats {
     return this.#native.stats();
   }
 
   /**
-   * Rejects calls that are not answered yet with `ERR_EMBED_CLOSED` and resolves when all threads have ended and the
-   * model is freed. Later calls reject with `ERR_EMBED_CLOSED`. Closing again does nothing more.
+   * Frees the model. Unfinished and later calls reject with `ERR_EMBED_CLOSED`. Resolves when all threads have ended.
+   * Closing again does nothing more.
    */
   async close(): Promise<void> {
     return answer(() => this.#native.close());

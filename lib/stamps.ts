@@ -1,4 +1,4 @@
-/** Index stamps: which vector space an index was made in, kept beside it, so that spaces are never mixed. */
+/** Index stamps: files beside an index that record its vector space, so that spaces are never mixed. */
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
@@ -16,48 +16,48 @@ const MARKER_FILE = '.db-version';
 
 const FORMAT = 1;
 
-/** What an index was made with. */
+/** What an index was made with: its vector space, and when the stamp was written. */
 export interface IndexStamp extends VectorSpace {
-  /** The integer in `.db-version` when the stamp was written; `null` without one. */
+  /** The integer in `.db-version` when the stamp was written; `null` if there was none. */
   readonly dbVersion: number | null;
-  /** When the stamp was written: ISO 8601. */
+  /** When the stamp was written, as ISO 8601. */
   readonly writtenAt: string;
 }
 
-/** What an embedder has to be for a stamp: an {@link Embedder}, or an {@link IEmbedder} of this package that has started. */
+/** An embedder with a known vector space: an {@link Embedder}, or a started {@link IEmbedder} of this package. */
 export type Stampable = Embedder | { readonly space: VectorSpace | undefined };
 
 /**
- * How the vectors of an embedder and those of an index go together.
+ * Whether the vectors of an embedder match those of an index.
  *
  * | verdict | meaning | what to do |
  * |---|---|---|
- * | `match` | the same vector space | go on |
- * | `compatible` | the same model in the same precision, made by another program or without a name for its weights | go on, and write the stamp |
- * | `missing` | nothing tells what the index was made with | write the stamp if the index is empty, else re-index |
- * | `reindex` | another vector space | re-index |
+ * | `match` | the same vector space | continue |
+ * | `compatible` | same model and precision, from another program or without a fingerprint | continue, and write the stamp |
+ * | `missing` | it is unknown what the index was made with | write the stamp if the index is empty, else re-index |
+ * | `reindex` | a different vector space | re-index |
  */
 export type IndexVerdict = 'match' | 'missing' | 'compatible' | 'reindex';
 
-/** What {@link checkIndexStamp} answers. */
+/** The result of {@link checkIndexStamp}. */
 export interface IndexCheck {
   readonly verdict: IndexVerdict;
-  /** The verdict's reason, for people. */
+  /** The reason for the verdict, as a sentence. */
   readonly reason: string;
-  /** The stamp that was found, or that `.db-version` stands for. */
+  /** The stamp found, or the one derived from `.db-version`. */
   readonly stamp?: IndexStamp;
-  /** The integer in `.db-version`; `null` without one. */
+  /** The integer in `.db-version`; `null` if there is none. */
   readonly dbVersion: number | null;
 }
 
-/** What an integer in `.db-version` stands for. */
+/** The vector space that an integer in `.db-version` stands for. */
 export type LegacySpace = Partial<VectorSpace> & Pick<VectorSpace, 'kind' | 'model'>;
 
 /** Options of {@link checkIndexStamp}. */
 export interface IndexCheckOptions {
   /**
-   * What an index without a stamp was made with, by the integer in `.db-version`. What is left out counts as not known,
-   * except `normalize`, which then is true, and `precision` of a sidecar, which then is fp32.
+   * For indexes without a stamp: the vector space of each integer in `.db-version`. Omitted properties count as unknown,
+   * except `normalize`, which defaults to true, and `precision` of a sidecar, which defaults to fp32.
    */
   legacy?: Readonly<Record<number, LegacySpace>>;
 }
@@ -82,14 +82,14 @@ export function spaceOf(embedder: Stampable): VectorSpace {
   );
 }
 
-/** The stamp in an index's folder; nothing where there is none, or where the file is something else. */
+/** Reads the stamp in an index's folder; `undefined` if there is none or the file is not a valid stamp. */
 export async function readIndexStamp(dir: string): Promise<IndexStamp | undefined> {
   return (await readStamp(dir)).stamp;
 }
 
 /**
- * Writes the stamp of what `embedder` makes into an index's folder, which is made if it is not there. Whoever reads
- * meanwhile sees the old stamp or the new one.
+ * Writes the stamp of `embedder` into an index's folder, which is created if needed. The file is replaced atomically:
+ * readers see the old stamp or the new one.
  */
 export async function writeIndexStamp(dir: string, embedder: Stampable): Promise<IndexStamp> {
   const space = spaceOf(embedder);
@@ -114,7 +114,7 @@ export async function writeIndexStamp(dir: string, embedder: Stampable): Promise
   return stamp;
 }
 
-/** Whether vectors of `embedder` may go into, and be compared with, the index in `dir`. */
+/** Checks whether vectors of `embedder` may be added to, and compared with, the index in `dir`. */
 export async function checkIndexStamp(
   dir: string,
   embedder: Stampable,

@@ -1,7 +1,7 @@
-/** Every type of the public interface: what goes in, what comes out, and what each option does. */
+/** Every type of the public interface: inputs, results and options. */
 
 /**
- * The stable codes that the `code` property of every error of this package carries.
+ * The stable values of the `code` property of this package's errors.
  *
  * | code | meaning |
  * |---|---|
@@ -10,13 +10,13 @@
  * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used as they are |
  * | `ERR_EMBED_DOWNLOAD` | files could not be fetched from the hub |
  * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids fetching them |
- * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded, or there is no server |
- * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that makes the vectors, failed |
- * | `ERR_EMBED_TOO_LONG` | a text has more tokens than the model reads and `overflow` is `'error'` |
+ * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library cannot be loaded, or there is no server |
+ * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that computes the vectors, failed |
+ * | `ERR_EMBED_TOO_LONG` | a text has more than `maxTokens` tokens and `overflow` is `'error'` |
  * | `ERR_EMBED_TIMEOUT` | the call did not finish within `timeoutMs` |
  * | `ERR_EMBED_ABORTED` | the call's `signal` was aborted; `cause` is the signal's reason |
  * | `ERR_EMBED_CLOSED` | the embedder was closed, or is not initialized |
- * | `ERR_EMBED_INTERNAL` | the system has no more threads, or a defect of this package: please report it |
+ * | `ERR_EMBED_INTERNAL` | the system has no more threads, or there is a bug in this package: please report it |
  */
 export type EmbedErrorCode =
   | 'ERR_EMBED_INVALID_ARGUMENT'
@@ -32,98 +32,96 @@ export type EmbedErrorCode =
   | 'ERR_EMBED_CLOSED'
   | 'ERR_EMBED_INTERNAL';
 
-/** What every rejected promise of this package carries: an `Error` with a stable code. */
+/** The error of every rejected promise of this package: an `Error` with a stable code. */
 export interface EmbedError extends Error {
-  /** What went wrong, as a program can act on it. */
+  /** What went wrong, for programs to act on. */
   readonly code: EmbedErrorCode;
-  /** The error that led to this one, where there is one. */
+  /** The underlying error, if there is one. */
   readonly cause?: unknown;
 }
 
 /**
- * How the token embeddings of a text become one vector: their mean, the first token's (`cls`), or the largest value of
+ * How the token embeddings of a text are combined into one vector: their mean, the first token's (`cls`), or the maximum of
  * each dimension.
  */
 export type Pooling = 'mean' | 'cls' | 'max';
 
-/** The numbers in which the model's weights are stored and multiplied. */
+/** The number format in which the model's weights are stored and multiplied. */
 export type Precision = 'fp32' | 'int8';
 
-/**
- * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.
- */
+/** The lane that a call waits in. `interactive` calls go before `bulk` calls, which they can slow down but never starve. */
 export type Priority = 'interactive' | 'bulk';
 
-/** The files of a hub model are not all in the cache: they are fetched now. */
+/** Some files of a hub model are not in the cache; their download starts. */
 export interface DownloadStartedEvent {
   readonly type: 'download_started';
   /** The model's id on the hub. */
   readonly model: string;
-  /** How many files are fetched. */
+  /** Number of files to download. */
   readonly files: number;
-  /** Bytes in all of them. */
+  /** Total size of these files in bytes. */
   readonly total: number;
 }
 
-/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
+/** Download progress: sent when a file starts and completes, and at most 20 times a second in between. */
 export interface DownloadProgressEvent {
   readonly type: 'download_progress';
   /** The file, relative to the model's folder. */
   readonly file: string;
-  /** Bytes of it that are here, those of an earlier attempt included. */
+  /** Bytes of the file downloaded so far, those of an earlier attempt included. */
   readonly loaded: number;
-  /** Bytes in it. */
+  /** Size of the file in bytes. */
   readonly total: number;
-  /** The share of all bytes of all files that is here, from 0 to 1. */
+  /** The downloaded share of all bytes of all files, from 0 to 1. */
   readonly overall: number;
 }
 
-/** Every file of a hub model is in the cache, fetched now or before. */
+/** All files of a hub model are in the cache, whether downloaded now or before. */
 export interface ModelCachedEvent {
   readonly type: 'model_cached';
   /** The model's id on the hub. */
   readonly model: string;
 }
 
-/** A copy of the model that loads faster is made, once. */
+/** A copy of the model that loads faster is being made. This happens once. */
 export interface PreparingEvent {
   readonly type: 'preparing';
-  /** The model as {@link LoadOptions.model} named it. */
+  /** The model, as named in {@link LoadOptions.model}. */
   readonly model: string;
 }
 
-/** The model, or the copy of it that was prepared, is opened. */
+/** The model, or its prepared copy, is being opened. */
 export interface LoadingEvent {
   readonly type: 'loading';
-  /** The model as {@link LoadOptions.model} named it. */
+  /** The model, as named in {@link LoadOptions.model}. */
   readonly model: string;
 }
 
-/** Something did not work that the load can do without. */
+/** Something failed that the load can do without. */
 export interface WarningEvent {
   readonly type: 'warning';
-  /** What, why, and what is done instead. */
+  /** What failed, why, and what happens instead. */
   readonly message: string;
 }
 
 /** The model is ready. */
 export interface ModelLoadedEvent {
   readonly type: 'model_loaded';
-  /** The model as {@link LoadOptions.model} named it. */
+  /** The model, as named in {@link LoadOptions.model}. */
   readonly model: string;
-  /** Numbers in a vector. */
+  /** Length of a vector. */
   readonly dimension: number;
   /** How long the load took, in milliseconds. */
   readonly loadTimeMs: number;
-  /** Whether nothing had to be fetched. */
+  /** Whether nothing had to be downloaded. */
   readonly fromCache: boolean;
 }
 
 /**
- * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
- * times, `model_cached`, `preparing`, `loading`, `model_loaded`. What is not needed is left out. A prepared copy that turns out to be
- * damaged is prepared again after `loading`; one that cannot be made is told by `warning`, and the model is loaded as it is. More kinds
- * may be added: ignore those you do not know.
+ * A step of {@link Embedder.load}, passed to `onProgress`. The order is `download_started`, `download_progress` (many
+ * times), `model_cached`, `preparing`, `loading`, `model_loaded`; unnecessary steps are left out. A damaged prepared copy
+ * is made again after `loading`. If a copy cannot be made, there is a `warning` and the model is loaded without one. Later
+ * releases may add types: ignore those you do not know.
  */
 export type LoadEvent =
   | DownloadStartedEvent
@@ -134,125 +132,125 @@ export type LoadEvent =
   | WarningEvent
   | ModelLoadedEvent;
 
-/** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
+/** Options of {@link Embedder.load}. All are optional; unknown names are rejected. */
 export interface LoadOptions {
   /**
    * The model: a sentence-transformers folder, or the id of a model on the hub.
-   * An absolute path, or one that starts with `./` or `../`, is always a folder.
+   * An absolute path, or one that starts with `./` or `../`, is always treated as a folder.
    * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
    */
   model?: string;
   /**
    * The commit, tag or branch of a model on the hub. No effect on a folder.
-   * @defaultValue the commit that this release was tested with, for models it knows; otherwise `'main'`
+   * @defaultValue the commit that this release was tested with, for models that it knows; otherwise `'main'`
    */
   revision?: string;
   /**
-   * The numbers that the weights are kept and multiplied in. `'int8'` is made from the published weights on this machine at
-   * the first load, so it needs `prepare`; a folder that `sentence-embedder prepare --out` wrote has it already.
-   * @defaultValue the folder's own, which is `'fp32'` unless it was prepared otherwise
+   * The number format of the weights. `'int8'` weights are made from the published ones on this machine at the first load,
+   * which needs `prepare`; a folder written by `sentence-embedder prepare --out` already contains them.
+   * @defaultValue the folder's own: `'fp32'` unless it was prepared otherwise
    */
   precision?: Precision;
   /**
    * The ONNX file, relative to the model's folder.
-   * @defaultValue `onnx/model.onnx`, else `model.onnx`, whichever is there
+   * @defaultValue `onnx/model.onnx` if it exists, else `model.onnx`
    */
   modelFile?: string;
   /**
-   * Where fetched and prepared models are kept: a folder, created when needed. Its layout is that of the Python package
-   * huggingface_hub, with which it can be shared.
+   * The folder for downloaded and prepared models, created when needed. It has the layout of the Python package
+   * huggingface_hub and can be shared with it.
    * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
    */
   cacheDir?: string;
   /**
-   * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
-   * No effect on a folder, which never touches it, nor on a model whose files are all in the cache.
+   * Whether to stay off the network: missing files reject with `ERR_EMBED_OFFLINE`.
+   * Has no effect on a folder, which never needs the network, nor on a model whose files are all in the cache.
    * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
    */
   offline?: boolean;
   /**
-   * Whether to read every file and compare its hash before the model is used: with that of the cache for a model of the
-   * hub, with the manifest that `sentence-embedder pull --out` writes for a folder, which must have one. A file that differs
+   * Whether to read every file and compare its hash before the model is used: for a hub model with the hash in the cache,
+   * for a folder with the manifest that `pull --out` or `prepare --out` has written, which must exist. A file that differs
    * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
-   * @defaultValue `false`: files are verified when they are fetched
+   * @defaultValue `false`: files are verified when they are downloaded
    */
   verify?: boolean;
   /**
-   * Whether to keep a copy of the model that loads faster, made at the first load, and to load that from then on. The copy is
-   * for this processor and this version of ONNX Runtime, is read and compared with its hashes at each load, and is made again
-   * when it or the model was changed. It is in `cacheDir` under `prepared`, else in this user's folder for caches. When it
-   * cannot be made, a `warning` is told and the model is loaded as it is.
+   * Whether to make a copy of the model at the first load, and to load that from then on, which is faster. The copy is
+   * specific to this processor and this version of ONNX Runtime. Each load checks it against its hashes, and it is made
+   * again when it or the model has changed. It is kept in `cacheDir` under `prepared`, else in the user's cache folder. If
+   * it cannot be made, there is a `warning` and the model is loaded without it.
    * @defaultValue `true`
    */
   prepare?: boolean;
   /**
-   * How many threads compute: from 1 to 256.
-   * @defaultValue the number of physical cores that this process may use, at most 8
+   * Number of threads that compute: from 1 to 256.
+   * @defaultValue the physical cores available to this process, at most 8
    */
   threads?: number;
   /**
-   * The longest text that is read, in tokens, special tokens included: more than these, up to what the model can read.
-   * Longer texts are truncated, or refused with `overflow: 'error'`.
-   * @defaultValue what the model's own files say
+   * The maximum length of a text in tokens, special tokens included. It must exceed the number of special tokens and not
+   * the model's limit. Longer texts are truncated, or rejected with `overflow: 'error'`.
+   * @defaultValue from the model's files
    */
   maxTokens?: number;
   /**
-   * How token embeddings become one vector.
-   * @defaultValue what the model's own files say
+   * How token embeddings are combined into one vector.
+   * @defaultValue from the model's files
    */
   pooling?: Pooling;
   /**
-   * Whether vectors are scaled to length 1, so that their dot product is their cosine.
+   * Whether vectors are scaled to length 1, so that their dot product is their cosine similarity.
    * {@link EmbedOptions.normalize} overrides it for one call.
-   * @defaultValue what the model's own files say
+   * @defaultValue from the model's files
    */
   normalize?: boolean;
   /**
-   * Called on the JavaScript thread with each step of the load. An exception that it throws is reported as uncaught and
-   * does not disturb the load.
+   * Called on the JavaScript thread with each step of the load. If it throws, the error is reported as an uncaught
+   * exception and the load continues.
    */
   onProgress?: (event: LoadEvent) => void;
-  /** Cancels the load: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+  /** Cancels the load, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** Options of one embedding call. Every one may be left out; an unknown name is refused. */
+/** Options of one embedding call. All are optional; unknown names are rejected. */
 export interface EmbedOptions {
   /**
-   * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls as it runs.
+   * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls while it runs.
    * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
    */
   priority?: Priority;
-  /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+  /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
   signal?: AbortSignal;
   /**
-   * How long the call may take, waiting included, before it rejects with `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647
-   * milliseconds.
+   * The time limit of the call in milliseconds, including time in the queue, after which it rejects with
+   * `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647.
    * @defaultValue no limit
    */
   timeoutMs?: number;
   /**
-   * What happens to a text of more than `maxTokens` tokens: its beginning is embedded, or the whole call rejects with
+   * What happens to a text of more than `maxTokens` tokens: its end is cut off, or the whole call rejects with
    * `ERR_EMBED_TOO_LONG`.
    * @defaultValue `'truncate'`
    */
   overflow?: 'truncate' | 'error';
   /**
    * Whether the vectors are scaled to length 1.
-   * @defaultValue the `normalize` that the embedder was loaded with
+   * @defaultValue the embedder's own setting
    */
   normalize?: boolean;
   /**
-   * Called on the JavaScript thread as texts are done. `done` never falls and ends at `total`, the number of texts. An
-   * exception that it throws is reported as uncaught and does not disturb the call.
+   * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
+   * texts. If it throws, the error is reported as an uncaught exception and the call continues.
    */
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Options of {@link Embedder.embedStream}: those of each batch, and its size. */
+/** Options of {@link Embedder.embedStream}: the batch size, and the options of each batch. */
 export interface StreamOptions extends Omit<EmbedOptions, 'onProgress'> {
   /**
-   * Texts that are taken from the source and embedded together: from 1 to 65,536. It bounds how far the source is read ahead.
+   * Number of texts that are read from the source and embedded together: from 1 to 65,536. Limits how far it reads ahead.
    * @defaultValue 256
    */
   batchSize?: number;
@@ -260,25 +258,25 @@ export interface StreamOptions extends Omit<EmbedOptions, 'onProgress'> {
 
 /** What {@link Embedder.embedStream} yields. */
 export interface StreamedVector {
-  /** The text's place in the source, from 0. */
+  /** The text's position in the source, from 0. */
   index: number;
-  /** A view over the buffer of its batch; `slice()` makes a copy that stands alone. */
+  /** A view into the buffer of its batch; `slice()` makes an independent copy. */
   vector: Float32Array;
 }
 
-/** What {@link Embedder.embedDetailed} answers: one entry a text in each list, in the order of the texts. */
+/** The result of {@link Embedder.embedDetailed}. Each array has one entry per text, in the order of the texts. */
 export interface DetailedEmbeddings {
-  /** One vector a text: views over one buffer. */
+  /** The vectors: views into one buffer. */
   vectors: Float32Array[];
-  /** Tokens of each text before truncation, special tokens included. */
+  /** Number of tokens of each text before truncation, special tokens included. */
   tokenCounts: Uint32Array;
   /** Whether the end of the text was cut off because it has more than `maxTokens` tokens. */
   truncated: boolean[];
 }
 
-/** What a loaded embedder is: everything that decides its vectors. */
+/** Describes a loaded model: everything that determines its vectors. */
 export interface ModelInfo {
-  /** The model's id on the hub where its files tell it, else the name of its folder. */
+  /** The model's id on the hub if its files contain it, else the name of its folder. */
   readonly model: string;
   /** The commit of a model from the hub; `null` for a folder. */
   readonly revision: string | null;
@@ -286,31 +284,31 @@ export interface ModelInfo {
   readonly path: string;
   /** The ONNX file. */
   readonly modelFile: string;
-  /** Numbers in a vector. */
+  /** Length of a vector. */
   readonly dimension: number;
   /**
-   * Lengths that the vectors were trained to be cut to with {@link truncateDimensions}: `matryoshka_dimensions` of the model's
-   * config.json. Empty where it says nothing, which is so for most models, even for some that were.
+   * Lengths to which the model was trained to have its vectors cut with {@link truncateDimensions}: `matryoshka_dimensions`
+   * in the model's config.json. Empty if it has none, as for most models, even some that were trained for it.
    */
   readonly matryoshkaDimensions: readonly number[];
-  /** Tokens that are read of a text, special tokens included. */
+  /** Maximum number of tokens of a text, special tokens included. Longer texts are truncated. */
   readonly maxTokens: number;
-  /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
+  /** How token embeddings are combined into one vector; `'model'` if the model itself outputs one vector per text. */
   readonly pooling: Pooling | 'model';
-  /** Whether vectors have length 1 unless a call says otherwise. */
+  /** Whether vectors are scaled to length 1 unless a call says otherwise. */
   readonly normalize: boolean;
-  /** The numbers that the model computes in. */
+  /** The number format that the model computes in. */
   readonly precision: Precision;
-  /** Threads that compute. */
+  /** Number of threads that compute. */
   readonly threads: number;
   /**
-   * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
-   * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
-   * Of 8-bit weights those count that they were made from, so that a folder of `sentence-embedder prepare --out` and the same
-   * made on this machine are one space.
+   * Identifies the vector space: 64 hexadecimal digits that depend on the weights, tokenizer.json, pooling, `normalize`,
+   * `maxTokens` and `precision`. Vectors of two embedders are comparable if their fingerprints are equal. For 8-bit
+   * weights, the original weights count, so a folder written by `sentence-embedder prepare --out` and weights converted on
+   * this machine are the same space.
    */
   readonly fingerprint: string;
-  /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
+  /** The source of each value: a file of the model, the catalogue of known models, an option, or a rule. */
   readonly sources: {
     readonly maxTokens: string;
     readonly pooling: string;
@@ -318,54 +316,54 @@ export interface ModelInfo {
   };
 }
 
-/** What an embedder has done since it was loaded and what it costs. */
+/** What an embedder has done since it was loaded, and its memory use. */
 export interface EmbedderStats {
-  /** Texts embedded. */
+  /** Number of texts embedded. */
   texts: number;
-  /** Tokens that the model has read. */
+  /** Number of tokens that the model has read. */
   tokens: number;
-  /** Texts whose end was cut off. */
+  /** Number of texts whose end was cut off. */
   truncated: number;
-  /** Calls that were rejected, other than by their signal or by closing. */
+  /** Number of rejected calls, except those ended by their signal or by closing. */
   failures: number;
-  /** Figures of each {@link Priority}. */
+  /** Statistics for each {@link Priority}. */
   lanes: Record<Priority, LaneStats>;
-  /** Memory of the whole process: resident bytes, `null` where the system does not tell. */
+  /** Resident memory of the whole process in bytes, `null` if the system does not report it. */
   memory: { residentBytes: number | null };
 }
 
-/** How one lane is doing. Speeds are those of the last minute. */
+/** Statistics of one lane. Latency and speed cover the last minute. */
 export interface LaneStats {
-  /** Texts that wait. */
+  /** Number of waiting texts. */
   queueDepth: number;
-  /** How long calls took, from call to answer, in milliseconds: percentiles; 0 when there was none. */
+  /** Percentiles of the time from call to result, in milliseconds; 0 if there was none. */
   latencyMs: { p50: number; p95: number; p99: number };
-  /** Texts embedded a second. */
+  /** Texts embedded per second. */
   textsPerSecond: number;
 }
 
 /** A vector that {@link topK} found. */
 export interface VectorMatch {
-  /** Its place among the vectors, from 0. */
+  /** Its position among the vectors, from 0. */
   readonly index: number;
-  /** The cosine of its angle to the query, from -1 to 1. */
+  /** Its cosine similarity to the query, from -1 to 1. */
   readonly score: number;
 }
 
-/** What {@link quantizeInt8} answers. */
+/** The result of {@link quantizeInt8}. */
 export interface Int8Vectors {
-  /** From -127 to 127: views over one buffer. */
+  /** Values from -127 to 127: views into one buffer. */
   readonly vectors: Int8Array[];
-  /** One a vector: times it, a value is what it was, to rounding. */
+  /** One scale per vector: `value * scale` restores the original number, except for rounding. */
   readonly scales: Float32Array;
 }
 
 /** Options of {@link truncateDimensions}. */
 export interface TruncateOptions {
-  /** The `info` of the embedder that made the vectors: it says which lengths the model was trained for. */
+  /** The `info` of the embedder that made the vectors, which contains the lengths that the model was trained for. */
   model?: Pick<ModelInfo, 'matryoshkaDimensions'>;
   /**
-   * Whether to cut vectors of a model that is not known to be trained for that: what is lost then was measured by nobody.
+   * Whether to cut vectors of a model that is not known to be trained for it. The loss is then unknown.
    * @defaultValue `false`
    */
   force?: boolean;

@@ -1,21 +1,21 @@
-/** What is done with finished vectors: comparing, searching, and making them smaller. Synchronous, on the caller's thread. */
+/** Comparing, searching and shrinking vectors. Synchronous, on the caller's thread. */
 
 import { fromNative } from './errors.js';
 import { nativeAddon, type NativeAddon } from './native.js';
 import type { Int8Vectors, TruncateOptions, VectorMatch } from './types.js';
 
 /**
- * The cosine of the angle between two vectors of one length, from -1 to 1: 0 if one is all zeros, which has no direction, and NaN
- * if a number is NaN or infinite. Sums are made in 32 bits and made again in 64 where 32 cannot hold them.
+ * The cosine similarity of two vectors of equal length, from -1 to 1. It is 0 if one is all zeros, and NaN if a number is
+ * NaN or infinite. Sums use 32 bits, or 64 bits if 32 are not enough.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for empty vectors and for different lengths.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if the vectors are empty or differ in length.
  */
 export function cosineSimilarity(a: Float32Array, b: Float32Array): number {
   return native((addon) => addon.cosineSimilarity(a, b));
 }
 
 /**
- * The dot product of two vectors of one length: of vectors of length 1 their cosine. NaN if a number is NaN.
+ * The dot product of two vectors of equal length; if both have length 1, it equals their cosine. NaN if a number is NaN.
  *
  * Throws as {@link cosineSimilarity} does.
  */
@@ -24,13 +24,14 @@ export function dot(a: Float32Array, b: Float32Array): number {
 }
 
 /**
- * The `k` vectors with the highest cosine to `query`, best first, of equal ones the first; all of them if there are fewer. Every
- * vector is looked at, where it lies: nothing is copied, approximated or kept. Vectors with NaN or an infinite number are left out.
+ * The `k` vectors with the highest cosine similarity to `query`, best first, ties in order of index; all if there are
+ * fewer. The search is exact: it compares every vector in place, without copies. Vectors with NaN or infinite numbers are
+ * skipped.
  *
- * `vectors` is the list that `embedBatch` gives, or one `Float32Array` with a vector after the other, each as long as `query`:
- * a large one is faster that way. Nobody may write to them meanwhile, which only other threads could.
+ * `vectors` is the array that `embedBatch` returns, or one `Float32Array` of consecutive vectors, each as long as `query`,
+ * which is faster for large sets. Other threads must not write to them meanwhile.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for vectors of another length, a `query` that is empty or not finite, and a `k` below 1.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if lengths differ, `query` is empty or not finite, or `k` is below 1.
  */
 export function topK(query: Float32Array, vectors: Float32Array | readonly Float32Array[], k: number): VectorMatch[] {
   return Array.from(
@@ -40,14 +41,15 @@ export function topK(query: Float32Array, vectors: Float32Array | readonly Float
 }
 
 /**
- * Vectors in a quarter of the memory: `round(x / scale)`, where a vector's `scale` is its largest `|x|` divided by 127. That is
- * the symmetric case of the scheme in Jacob et al., Quantization and Training of Neural Networks for Efficient
- * Integer-Arithmetic-Only Inference (2018), a scale a vector. `value * scale` is off from `x` by `scale / 2` at most. The cosine
- * of two vectors does not depend on their scales: a database that compares by cosine needs `vectors` alone.
+ * Compresses vectors to a quarter of the memory as `round(x / scale)`, where a vector's `scale` is its largest `|x|`
+ * divided by 127. `value * scale` differs from `x` by at most `scale / 2`. Scales do not affect cosine similarity: a
+ * database that compares by cosine needs `vectors` alone. Zero vectors stay zero, with a scale of 0. docs/vectors.md shows
+ * the loss on real texts.
  *
- * docs/vectors.md has what is lost on real texts. Vectors of zeros stay zeros, with a scale of 0.
+ * This is symmetric quantisation as in Jacob et al., Quantization and Training of Neural Networks for Efficient
+ * Integer-Arithmetic-Only Inference (2018), with one scale per vector.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for vectors of different lengths and for numbers that are not finite.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if lengths differ or a number is not finite.
  */
 export function quantizeInt8(vectors: readonly Float32Array[]): Int8Vectors {
   const { data, scales } = native((addon) => addon.quantizeInt8(vectors));
@@ -58,11 +60,13 @@ export function quantizeInt8(vectors: readonly Float32Array[]): Int8Vectors {
 }
 
 /**
- * Vectors in a thirty-second of the memory: one bit a number, 1 where it is above zero, to be compared by Hamming distance. Eight
- * dimensions a byte, the first in the highest bit, as `ubinary` of sentence-transformers has them; bits that are left over are 0.
- * The source is Charikar, Similarity Estimation Techniques from Rounding Algorithms (2002), with the dimensions for planes.
+ * Compresses vectors to a thirty-second of the memory: one bit per number, 1 if it is above zero. Compare them by Hamming
+ * distance. Eight dimensions share a byte, the first in the highest bit, as in `ubinary` of sentence-transformers; unused
+ * bits are 0. The method is from Charikar, Similarity Estimation Techniques from Rounding Algorithms (2002), with the
+ * coordinate hyperplanes instead of random ones.
  *
- * docs/vectors.md has what is lost on real texts, which is much: find many this way, and sort them anew by their whole vectors.
+ * The loss on real texts is large, see docs/vectors.md: retrieve many candidates this way and re-rank them by their full
+ * vectors.
  *
  * Throws as {@link quantizeInt8} does.
  */
@@ -75,11 +79,12 @@ export function binarize(vectors: readonly Float32Array[]): Uint8Array[] {
 }
 
 /**
- * The first `dimensions` numbers of each vector, scaled to length 1: for models that were trained so that these say most (Kusupati
- * et al., Matryoshka Representation Learning, 2022). Vectors of zeros stay zeros. What is cut is another vector space than what is not.
+ * Cuts vectors to their first `dimensions` numbers and scales them to length 1. For models trained so that these carry the
+ * most information (Kusupati et al., Matryoshka Representation Learning, 2022). Zero vectors stay zero. Cut vectors are a
+ * vector space of their own.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` if the model was not trained for that length, unless `force` is true; for vectors of
- * different lengths, and for numbers that are not finite.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if the model was not trained for that length (unless `force` is true), if lengths
+ * differ, or if a number is not finite.
  */
 export function truncateDimensions(
   vectors: readonly Float32Array[],

@@ -1,4 +1,4 @@
-/** `sentence-embedder/ai-sdk`: an embedder as an embedding model of the AI SDK, for `embed` and `embedMany`. */
+/** `sentence-embedder/ai-sdk`: an embedding model for `embed` and `embedMany` of the AI SDK. */
 
 import { problemsIn, word } from '../checks.js';
 import { truncateDimensions } from '../vectors.js';
@@ -15,24 +15,24 @@ const OPTIONS = { inputType: inputTypes, specificationVersion: word('v3', 'v4') 
 /** Options of {@link sentenceEmbedder}. */
 export interface EmbeddingModelOptions<Version extends SpecificationVersion = 'v4'> extends AdapterOptions {
   /**
-   * What the values are. `providerOptions: { 'sentence-embedder': { inputType } }` overrides it for one call.
-   * @defaultValue one value is taken for a query and more for documents, which decides their lane; for a model with
-   * prompts that would decide the vectors too, and is refused with `ERR_EMBED_INVALID_ARGUMENT`
+   * The role of the values. `providerOptions: { 'sentence-embedder': { inputType } }` overrides it for one call.
+   * @defaultValue a single value is a query, several are documents; this only affects their lane. If the model has prompts,
+   * it would also affect the vectors, so the call rejects with `ERR_EMBED_INVALID_ARGUMENT`
    */
   inputType?: InputType;
   /**
-   * Which specification the model says it is of. AI SDK 6 refuses any later than `'v3'`; AI SDK 7 takes both.
-   * @defaultValue `'v4'`, which is the current one
+   * The specification version that the model declares. AI SDK 6 accepts only `'v3'`; AI SDK 7 accepts both.
+   * @defaultValue `'v4'`, the current one
    */
   specificationVersion?: Version;
 }
 
-/** The specifications of the AI SDK that a model can be of. For embeddings they differ in `dimensions` alone, which v4 has. */
+/** The specification versions of AI SDK models. For embeddings they differ only in `dimensions`, which v4 has. */
 export type SpecificationVersion = 'v3' | 'v4';
 
 /**
- * The model that `embed` and `embedMany` take: `EmbeddingModelV4` of `@ai-sdk/provider`, or `EmbeddingModelV3`. It is written out
- * here: version 3 of that package does not know v4, and version 4 is an ES module, which types for CommonJS cannot import.
+ * The model for `embed` and `embedMany`: `EmbeddingModelV4` of `@ai-sdk/provider`, or `EmbeddingModelV3`. It is declared
+ * here because version 3 of that package lacks v4, and version 4 is an ES module, which types for CommonJS cannot import.
  */
 export interface SentenceEmbeddingModel<Version extends SpecificationVersion = 'v4'> {
   readonly specificationVersion: Version;
@@ -45,17 +45,17 @@ export interface SentenceEmbeddingModel<Version extends SpecificationVersion = '
   doEmbed(options: EmbedCall): Promise<EmbedAnswer>;
 }
 
-/** What the AI SDK gives to a model. */
+/** The arguments that the AI SDK passes to a model. */
 export interface EmbedCall {
   values: string[];
-  /** How long the vectors are to be: a length in `info.matryoshkaDimensions`, as {@link truncateDimensions} cuts them. */
+  /** Length of the vectors: one in `info.matryoshkaDimensions`, to which {@link truncateDimensions} cuts them. */
   dimensions?: number;
   abortSignal?: AbortSignal;
-  /** Of these the model reads `{ 'sentence-embedder': { inputType } }`. */
+  /** The model reads `{ 'sentence-embedder': { inputType } }` from these. */
   providerOptions?: Record<string, Record<string, unknown>>;
 }
 
-/** What a model gives back. */
+/** The result that a model returns. */
 export interface EmbedAnswer {
   embeddings: number[][];
   usage: { tokens: number };
@@ -63,11 +63,11 @@ export interface EmbedAnswer {
 }
 
 /**
- * An embedding model over an `Embedder`, which stays the caller's to close. All values of an `embedMany` go to the embedder at
- * once; `abortSignal` is passed on; `usage.tokens` counts the tokens that the model read.
+ * Creates an embedding model over an `Embedder`, which you still have to close. All values of an `embedMany` go to the
+ * embedder together; `abortSignal` is passed on; `usage.tokens` is the number of tokens that the model has read.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of the
- * model cannot be used.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and invalid values, and `ERR_EMBED_MODEL_INVALID` if the model's
+ * prompts cannot be used.
  *
  * @example
  * ```ts

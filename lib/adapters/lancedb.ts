@@ -1,4 +1,4 @@
-/** `sentence-embedder/lancedb`: an embedding function in LanceDB's registry, so that tables embed and search texts. */
+/** `sentence-embedder/lancedb`: an embedding function in LanceDB's registry, with which tables embed and search texts. */
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -26,12 +26,12 @@ export type * from './types.js';
 const NAME = 'sentence-embedder';
 
 /**
- * What a table's metadata keeps of the embedder, so that another process that opens the table can load it again: that of a
- * folder which is there is its absolute path. A text may be `'$var:NAME:DEFAULT'`, which `getRegistry().setVar` fills in: for
- * folders that differ between machines.
+ * The options that a table's metadata stores, so that another process that opens the table can load the embedder. Existing
+ * folders are stored as absolute paths. For folders that differ between machines, a string may be `'$var:NAME:DEFAULT'`,
+ * which `getRegistry().setVar` fills in.
  */
 export interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onProgress' | 'signal'> {
-  /** What is put before texts. What is not given is what the model's own configuration says. */
+  /** Text to put before each text. The default is the model's own configuration. */
   prompts?: RetrievalPrompts;
 }
 
@@ -39,8 +39,8 @@ export interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onProgress' 
 const embedders = new Map<string, Promise<Embedder>>();
 
 /**
- * An embedding function whose vectors come from an `Embedder` that all functions with the same options share. Make it
- * with {@link sentenceEmbedder}. Importing this module registers it as `sentence-embedder`.
+ * An embedding function. All functions with the same options share one `Embedder`. Create it with {@link sentenceEmbedder}.
+ * Importing this module registers it as `sentence-embedder`.
  */
 export class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbedderOptions> {
   readonly #load: LoadOptions;
@@ -56,24 +56,24 @@ export class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbe
     this.#prompts = prompts;
   }
 
-  /** Loads the model, once a process. Rejects as `Embedder.load` does. */
+  /** Loads the model, once per process. Rejects as `Embedder.load` does. */
   override async init(): Promise<void> {
     const embedder = await shared(this.#load);
     const roles = new Roles(embedder, this.#prompts);
     this.#loaded = { roles, dimension: embedder.info.dimension };
   }
 
-  /** Numbers in a vector, once the model is loaded. */
+  /** Length of a vector, once the model is loaded. */
   override ndims(): number | undefined {
     return this.#loaded?.dimension;
   }
 
-  /** The vector of a question, in the interactive lane. */
+  /** Returns the vector of a question, in the interactive lane. */
   override computeQueryEmbeddings(text: string): Promise<number[]> {
     return this.#roles().query(text);
   }
 
-  /** One vector a text, in the bulk lane. */
+  /** Returns one vector per text, in the bulk lane. */
   override generateEmbeddings(texts: string[]): Promise<number[][]> {
     return this.#roles().documents(texts);
   }
@@ -87,7 +87,7 @@ export class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbe
 register(NAME)(SentenceEmbedderFunction);
 
 /**
- * A loaded embedding function for `LanceSchema`, or for `createTable` with `embeddingFunction`.
+ * Loads an embedding function for `LanceSchema`, or for `createTable` with `embeddingFunction`.
  *
  * @example
  * ```ts
@@ -107,7 +107,10 @@ export async function sentenceEmbedder(options: SentenceEmbedderOptions = {}): P
   return made;
 }
 
-/** Closes every embedder that functions of this module loaded. A later `sentenceEmbedder` or `openTable` loads afresh. */
+/**
+ * Closes all embedders that this module's functions have loaded. A later `sentenceEmbedder` or `openTable` loads them
+ * again.
+ */
 export async function closeEmbedders(): Promise<void> {
   const loading = [...embedders.values()];
   embedders.clear();

@@ -1,4 +1,4 @@
-/** `sentence-embedder/langchain`: an embedder as `Embeddings` of LangChain. */
+/** `sentence-embedder/langchain`: an embedder as LangChain's `Embeddings`. */
 
 import { Embeddings, type EmbeddingsParams } from '@langchain/core/embeddings';
 import { abortSignal, callback, type Check, type Checks } from '../checks.js';
@@ -8,11 +8,11 @@ import type { AdapterOptions, EmbedderLike } from './types.js';
 export type * from './types.js';
 
 /**
- * Options of {@link SentenceEmbeddings}. Those of LangChain's own `Embeddings` reach its `caller`, through which nothing goes here:
- * calls of an embedder need no retries, and no bound but its own.
+ * Options of {@link SentenceEmbeddings}. Those of LangChain's own `Embeddings` only affect its `caller`, which this class
+ * does not use: an embedder's calls need no retries and no concurrency limit.
  */
 export interface SentenceEmbeddingsOptions extends AdapterOptions, EmbeddingsParams {
-  /** Cancels every call that has no signal of its own: LangChain's stores pass none. */
+  /** Cancels every call that has no signal of its own. LangChain's stores pass none. */
   signal?: AbortSignal;
 }
 
@@ -20,8 +20,8 @@ const count: Check = (value) => (typeof value === 'number' ? undefined : 'a numb
 const OPTIONS: Checks = { signal: abortSignal, maxConcurrency: count, maxRetries: count, onFailedAttempt: callback };
 
 /**
- * `Embeddings` over an `Embedder`, which stays the caller's to close. Nothing is retried or cut into batches on
- * this side: the embedder does its own.
+ * LangChain's `Embeddings` over an `Embedder`, which you still have to close. Texts are neither retried nor split into
+ * batches here: the embedder makes its own batches.
  *
  * @example
  * ```ts
@@ -38,8 +38,8 @@ export class SentenceEmbeddings extends Embeddings {
   readonly #signal: AbortSignal | undefined;
 
   /**
-   * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of
-   * the model cannot be used.
+   * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and invalid values, and `ERR_EMBED_MODEL_INVALID` if the
+   * model's prompts cannot be used.
    */
   constructor(embedder: EmbedderLike, options: SentenceEmbeddingsOptions = {}) {
     checkOptions(options, OPTIONS);
@@ -48,12 +48,12 @@ export class SentenceEmbeddings extends Embeddings {
     this.#signal = options.signal;
   }
 
-  /** The vector of a question, in the interactive lane. Rejects as `Embedder.embedOne` does. */
+  /** Returns the vector of a question, in the interactive lane. Rejects as `Embedder.embedOne` does. */
   override embedQuery(text: string, options?: { signal?: AbortSignal }): Promise<number[]> {
     return this.#roles.query(text, withSignal(options?.signal ?? this.#signal));
   }
 
-  /** One vector a text, in the bulk lane. Rejects as `Embedder.embedBatch` does. */
+  /** Returns one vector per text, in the bulk lane. Rejects as `Embedder.embedBatch` does. */
   override embedDocuments(texts: string[], options?: { signal?: AbortSignal }): Promise<number[][]> {
     return this.#roles.documents(texts, withSignal(options?.signal ?? this.#signal));
   }

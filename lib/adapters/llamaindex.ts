@@ -1,4 +1,4 @@
-/** `sentence-embedder/llamaindex`: an embedder as `BaseEmbedding` of LlamaIndex. */
+/** `sentence-embedder/llamaindex`: an embedder as LlamaIndex's `BaseEmbedding`. */
 
 import { BaseEmbedding, type BaseEmbeddingOptions } from '@llamaindex/core/embeddings';
 import { extractSingleText } from '@llamaindex/core/utils';
@@ -10,13 +10,13 @@ export type * from './types.js';
 
 /** Options of {@link SentenceEmbedding}. */
 export interface SentenceEmbeddingOptions extends AdapterOptions {
-  /** Cancels every call: LlamaIndex passes no signal. */
+  /** Cancels every call. LlamaIndex passes no signal. */
   signal?: AbortSignal;
 }
 
 /**
- * `BaseEmbedding` over an `Embedder`, which stays the caller's to close. `embedBatchSize` has no effect: all texts go
- * to the embedder at once, which makes its own batches.
+ * LlamaIndex's `BaseEmbedding` over an `Embedder`, which you still have to close. `embedBatchSize` has no effect: all texts
+ * go to the embedder together, which makes its own batches.
  *
  * @example
  * ```ts
@@ -28,14 +28,14 @@ export interface SentenceEmbeddingOptions extends AdapterOptions {
  * ```
  */
 export class SentenceEmbedding extends BaseEmbedding {
-  /** One vector a text, in the bulk lane. */
+  /** Returns one vector per text, in the bulk lane. */
   override getTextEmbeddings: (texts: string[]) => Promise<number[][]>;
   readonly #roles: Roles;
   readonly #signal: AbortSignal | undefined;
 
   /**
-   * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of
-   * the model cannot be used.
+   * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and invalid values, and `ERR_EMBED_MODEL_INVALID` if the
+   * model's prompts cannot be used.
    */
   constructor(embedder: EmbedderLike, options: SentenceEmbeddingOptions = {}) {
     checkOptions(options, { signal: abortSignal });
@@ -46,19 +46,21 @@ export class SentenceEmbedding extends BaseEmbedding {
     this.getTextEmbeddings = (texts) => this.getTextEmbeddingsBatch(texts);
   }
 
-  /** The vector of a text that is searched, in the bulk lane. */
+  /** Returns the vector of a document, in the bulk lane. */
   override async getTextEmbedding(text: string): Promise<number[]> {
     const [vector] = await this.getTextEmbeddings([text]);
     return vector ?? [];
   }
 
-  /** The vector of a question, in the interactive lane; `null` for one without text. */
+  /** Returns the vector of a question, in the interactive lane; `null` if it has no text. */
   override async getQueryEmbedding(query: Parameters<BaseEmbedding['getQueryEmbedding']>[0]): Promise<number[] | null> {
     const text = extractSingleText(query);
     return text === null ? null : this.#roles.query(text, withSignal(this.#signal));
   }
 
-  /** One vector a text, in the bulk lane; `progressCallback` is told of texts done, of all texts. */
+  /**
+   * Returns one vector per text, in the bulk lane. `progressCallback` receives the number of texts done and of all texts.
+   */
   override getTextEmbeddingsBatch(texts: string[], options?: BaseEmbeddingOptions): Promise<number[][]> {
     const onProgress = options?.progressCallback;
     return this.#roles.documents(texts, { ...withSignal(this.#signal), ...(onProgress ? { onProgress } : {}) });

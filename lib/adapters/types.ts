@@ -4,21 +4,21 @@ import type { DetailedEmbeddings, EmbedOptions, ModelInfo } from '../types.js';
 
 export type { DetailedEmbeddings, EmbedOptions, ModelInfo, Pooling, Precision, Priority } from '../types.js';
 
-/** What a text is in retrieval: the question, or one of the texts that are searched. */
+/** The role of a text in retrieval: the question, or one of the documents that are searched. */
 export type InputType = 'query' | 'document';
 
 /**
- * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
- * role has the names that models' own configurations have for it, of which one may be given.
+ * Text to put before each text, by role, such as `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family.
+ * The document role has several names, as in models' own configurations; use only one of them.
  */
 export interface RetrievalPrompts {
   /**
-   * Put before a question.
+   * Text to put before a question.
    * @defaultValue the prompt `query` of the model's config_sentence_transformers.json, else nothing
    */
   query?: string;
   /**
-   * Put before a text that is searched.
+   * Text to put before a document.
    * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
    */
   document?: string;
@@ -28,16 +28,16 @@ export interface RetrievalPrompts {
   corpus?: string;
 }
 
-/** What an adapter needs of an embedder: an `Embedder` has it. */
+/** What an adapter needs of an embedder; an `Embedder` has it. */
 export interface EmbedderLike {
   /** The model. */
   readonly info: ModelInfo;
-  /** The vectors of texts, in their order, with their token counts. */
+  /** Returns the vectors of texts in their order, with their token counts. */
   embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 
-/** Options that every adapter has. */
+/** Options of every adapter. */
 export interface AdapterOptions {
-  /** What is put before texts. What is not given is what the model's own configuration says. */
+  /** Text to put before each text. The default is the model's own configuration. */
   prompts?: RetrievalPrompts;
 }

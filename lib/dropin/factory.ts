@@ -21,28 +21,28 @@ import { OllamaEmbedder } from './ollama.js';
 import { SidecarEmbedder } from './sidecar.js';
 
 /**
- * The configuration of an {@link EmbedderFactory}. It may hold options of kinds that it does not name, for the day when `kind`
- * is another word: they are checked all the same.
+ * The configuration of an {@link EmbedderFactory}. It may contain options of kinds that it does not use, so that switching
+ * is a change of `kind` alone; they are checked too.
  */
 export interface FactoryConfig extends InProcessConfig, SidecarConfig, OllamaConfig, CustomConfig, TestConfig {
   /**
-   * What makes the vectors.
+   * What computes the vectors.
    * @defaultValue `'native'`
    */
   kind?: EmbedderKind;
   /**
-   * Kinds to try, in this order, when the one before cannot start.
+   * Kinds to try, in this order, if the previous one cannot start.
    * @defaultValue none
    */
   fallback?: readonly EmbedderKind[];
   /**
-   * The folder of the index that the vectors are for: a fallback whose vectors do not go with its stamp is not taken.
-   * @defaultValue none: the host checks the stamp itself
+   * The folder of the index for the vectors: a fallback whose vectors do not match its stamp is not used.
+   * @defaultValue none: the app checks the stamp itself
    */
   indexDir?: string;
 }
 
-/** Makes embedders after one configuration. */
+/** Creates embedders from one configuration. */
 export class EmbedderFactory {
   /** The configuration. Frozen. */
   readonly config: FactoryConfig;
@@ -51,13 +51,15 @@ export class EmbedderFactory {
     this.config = Object.freeze({ ...checked(config) });
   }
 
-  /** What is wrong with the configuration, in words. Looks at nothing but the configuration itself. */
+  /** Validates the configuration and returns its problems as messages. Looks at nothing else. */
   validateConfig(): { valid: boolean; errors: string[] } {
     const errors = problemsOfFactory(this.config);
     return { valid: errors.length === 0, errors };
   }
 
-  /** An embedder, not initialized yet. Throws `ERR_EMBED_INVALID_ARGUMENT` when the configuration is wrong. */
+  /**
+   * Creates an embedder that is not initialized yet. Throws `ERR_EMBED_INVALID_ARGUMENT` if the configuration is invalid.
+   */
   create(): ManagedEmbedder | FallbackEmbedder {
     const { valid, errors } = this.validateConfig();
     if (!valid) throw embedError('ERR_EMBED_INVALID_ARGUMENT', errors.join('; '));
@@ -71,12 +73,12 @@ export class EmbedderFactory {
   }
 }
 
-/** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
+/** A factory for production: the model is in this process unless `overrides` says otherwise. */
 export function createProductionFactory(overrides: FactoryConfig = {}): EmbedderFactory {
   return new EmbedderFactory({ ...checked(overrides), kind: overrides.kind ?? 'native' });
 }
 
-/** A factory for an app's own tests: vectors that are hashes of the texts, without a model and without native code. */
+/** A factory for an app's own tests: vectors are hashes of the texts, without a model or native code. */
 export function createTestFactory(overrides: FactoryConfig = {}): EmbedderFactory {
   return new EmbedderFactory({ ...checked(overrides), kind: overrides.kind ?? 'test' });
 }

@@ -18,9 +18,9 @@ import { SharedStart } from './shared-start.js';
 import { untilAborted } from './signals.js';
 
 /**
- * An {@link IEmbedder} that is the first of several that can start. It says when it takes another than the first, and never
- * changes after that, so that one index gets the vectors of one kind; {@link checkIndexStamp} tells whether an index that
- * is there already takes them.
+ * An {@link IEmbedder} that uses the first of several kinds that starts. It emits an event when that is not the first, and
+ * never changes afterwards, so one index gets the vectors of one kind. {@link checkIndexStamp} shows whether they match an
+ * existing index.
  */
 export class FallbackEmbedder implements IEmbedder {
   readonly #first: ManagedEmbedder;
@@ -40,12 +40,12 @@ export class FallbackEmbedder implements IEmbedder {
     this.#options = options;
   }
 
-  /** The kind that was started; the first one before that. */
+  /** The kind that has started; before that, the first one. */
   get kind(): EmbedderKind {
     return (this.#chosen ?? this.#first).kind;
   }
 
-  /** See {@link ManagedEmbedder.lastError}; where no kind starts, the reason of the last one. */
+  /** See {@link ManagedEmbedder.lastError}. If no kind starts, the error of the last one. */
   get lastError(): EmbedError | undefined {
     return this.#chosen ? this.#chosen.lastError : this.#lastError;
   }
@@ -55,7 +55,7 @@ export class FallbackEmbedder implements IEmbedder {
     return this.#chosen?.space;
   }
 
-  /** Starts the first kind that can be started. See {@link ManagedEmbedder.initialize}. */
+  /** Starts the first kind that works. See {@link ManagedEmbedder.initialize}. */
   async initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean> {
     if (this.#chosen) return this.#chosen.initialize(options);
     this.#lazy = !this.#options.autoStart;
@@ -66,7 +66,7 @@ export class FallbackEmbedder implements IEmbedder {
     return this.#call(options, (it) => it.embed(texts, options));
   }
 
-  /** The vectors of texts as `embed` gives them, without the copies into plain lists. */
+  /** Like `embed`, without the cost of copying to plain arrays. */
   async embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]> {
     return this.#call(options, (it) => it.embedTyped(texts, options));
   }
@@ -79,7 +79,7 @@ export class FallbackEmbedder implements IEmbedder {
     return this.#chosen?.shouldRestart() ?? false;
   }
 
-  /** A fresh session of the same kind. Before one has started, it starts as `initialize` does. */
+  /** Replaces the session with a fresh one of the same kind. Before the first start, it does the same as `initialize`. */
   async restart(): Promise<void> {
     if (this.#chosen) return this.#chosen.restart();
     if (!(await this.#choice.join())) throw this.#lastError ?? notInitialized();

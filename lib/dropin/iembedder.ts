@@ -1,52 +1,51 @@
-/** The interface that host apps program against, its configuration and its events. */
+/** The interface that host apps program against, with its configuration and its events. */
 
 import type { EmbedError, EmbedErrorCode, LoadOptions, Pooling, Precision, Priority } from '../types.js';
 
-/** What a host app holds: something that starts, embeds, can be restarted, and stops. */
+/** The interface of an embedder that an app can start, restart and shut down. */
 export interface IEmbedder {
-  /** Gets ready. Answers whether that worked and never rejects. */
+  /** Starts the embedder. Resolves to whether that worked and never rejects. */
   initialize(): Promise<boolean>;
-  /** One vector a text, in the order of the texts. No texts give no vectors. */
+  /** Returns one vector per text, in the order of the texts. An empty array returns an empty array. */
   embed(texts: readonly string[]): Promise<number[][]>;
-  /** The same, trying again up to `maxRetries` times what can pass: never what is wrong with the arguments. */
+  /** The same, with up to `maxRetries` retries of transient failures. Invalid arguments are never retried. */
   embedWithRetry(texts: readonly string[], maxRetries?: number): Promise<number[][]>;
-  /** Whether a limit of the configuration is reached that a restart resets. */
+  /** Whether a configured limit is reached that a restart resets. */
   shouldRestart(): Promise<boolean>;
-  /** Puts a fresh session in place. Calls under way are answered. */
+  /** Replaces the session with a fresh one. Calls in progress are completed. */
   restart(): Promise<void>;
-  /** Answers the calls under way, then frees everything. */
+  /** Completes the calls in progress, then frees everything. */
   shutdown(): Promise<void>;
-  /** How it is doing. */
+  /** Statistics of the session. */
   getStats(): IEmbedderStats;
 }
 
-/** What {@link IEmbedder.getStats} answers. */
+/** The result of {@link IEmbedder.getStats}. */
 export interface IEmbedderStats {
-  /** Calls of `embed` that were answered since the session started; a host app makes one or more a file. */
+  /** Successful calls of `embed` since the session started; an app typically makes one or more per file. */
   filesSinceSpawn: number;
-  /** Whether calls are taken: from an `initialize` that worked to a failure for good or a shutdown. */
+  /** Whether calls are accepted: from a successful `initialize` until a permanent failure or a shutdown. */
   isReady: boolean;
-  /** Bytes of the process that holds the model; missing where that is another process, which does not tell. */
+  /** Memory of the process that holds the model, in bytes; missing if that is not this process. */
   memoryUsage?: { rss: number; heapUsed: number; external: number };
 }
 
 /**
- * What makes the vectors: this process, a process that is started for it, an HTTP server, a function of the host's, or a hash
- * for tests.
+ * What computes the vectors: this process, a separate process, an HTTP server (two kinds), your own function, or a hash for
+ * tests.
  */
 export type EmbedderKind = 'native' | 'isolated' | 'sidecar' | 'ollama' | 'custom' | 'test';
 
-/** Options of every kind of {@link IEmbedder}. Every one may be left out; an unknown name is refused. */
+/** Options of every kind of {@link IEmbedder}. All are optional; unknown names are rejected. */
 export interface IEmbedderConfig {
   /**
-   * The model: a folder, an id of the hub, or the name of a model of sentence-transformers. For `'ollama'` the name that
-   * Ollama knows it by, which has no default.
+   * The model: a folder, an id on the hub, or the bare name of a sentence-transformers model. For `'ollama'`, the name of
+   * the model in Ollama, which has no default.
    * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
    */
   modelName?: string;
   /**
-   * Texts that are handed over at once: from 1 to 4096. Twice as many where all of them are short, of up to 200
-   * characters.
+   * Number of texts per batch: from 1 to 4096. Doubled if all of them are short (up to 200 characters).
    * @defaultValue `32`
    */
   batchSize?: number;
@@ -56,65 +55,66 @@ export interface IEmbedderConfig {
    */
   normalizeVectors?: boolean;
   /**
-   * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. Of the
-   * kinds that speak HTTP it is 300,000 at most, which is Node's own limit.
+   * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. For
+   * kinds that use HTTP it is at most 300,000, which is Node's own limit.
    * @defaultValue `30000`
    */
   timeout?: number;
   /**
-   * How often `embedWithRetry` tries again, and `embed` of the kinds that speak HTTP: from 0 to 100.
+   * How often `embedWithRetry` retries, and `embed` of the kinds that use HTTP: from 0 to 100.
    * @defaultValue `2`
    */
   retries?: number;
   /**
-   * The pause before each further try, in milliseconds: from 0 to 60,000.
+   * The pause before each retry in milliseconds: from 0 to 60,000.
    * @defaultValue `1000`
    */
   retryDelay?: number;
   /**
-   * Whether `initialize` loads the model. With `false` the first call of `embed` does.
+   * Whether `initialize` loads the model. If `false`, the first call of `embed` does.
    * @defaultValue `true`
    */
   autoStart?: boolean;
   /**
-   * Whether a session that has failed is replaced and the call made again, up to three times without a success between. With
-   * `false` the call rejects; of the kinds `'native'` and `'isolated'` so do all after it, until `initialize` or `restart`.
+   * Whether to replace a failed session and repeat the call, up to three times in a row without a success. If `false`, the
+   * call rejects; for `'native'` and `'isolated'`, so do all later calls until `initialize` or `restart`.
    * @defaultValue `true`
    */
   autoRestart?: boolean;
   /**
-   * Answered calls of `embed` after which `shouldRestart` answers true: 1 or more.
+   * Number of successful calls of `embed` after which `shouldRestart` returns true: 1 or more.
    * @defaultValue `5000`
    */
   maxFilesBeforeRestart?: number;
   /**
-   * Resident memory of the process, in MB, above which `shouldRestart` answers true: 1 or more. Where a restart did not bring
-   * it below, it answers true again only when memory has grown by another quarter. No effect where the model is in another process.
+   * Resident memory of the process in MB above which `shouldRestart` returns true: 1 or more. If a restart does not bring
+   * memory below the limit, it returns true again only after another quarter of growth. No effect if the model is in
+   * another process.
    * @defaultValue `1500`
    */
   maxMemoryMB?: number;
   /**
-   * How long `shutdown` and `restart` wait for calls under way, in milliseconds: from 0 to 2,147,483,647. After that they
-   * reject with `ERR_EMBED_CLOSED` at a shutdown, and go over to the fresh session at a restart.
+   * How long `shutdown` and `restart` wait for calls in progress, in milliseconds: from 0 to 2,147,483,647. After that, a
+   * shutdown rejects the calls with `ERR_EMBED_CLOSED`, and a restart hands them to the fresh session.
    * @defaultValue `10000`
    */
   drainTimeout?: number;
-  /** Called with each event. An exception that it throws is reported as uncaught and disturbs nothing. */
+  /** Called with each event. If it throws, the error is reported as an uncaught exception and nothing else changes. */
   onEvent?: (event: EmbedderEvent) => void;
 }
 
 /** Options of the kinds `'native'` and `'isolated'`. */
 export interface InProcessConfig extends IEmbedderConfig {
-  /** Further options of {@link Embedder.load}. */
+  /** Other options of {@link Embedder.load}. */
   load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'>;
 }
 
-/** Where a server is, and how it gets ready. */
+/** The address of a server, and how long it may take to start. */
 export interface ServerOptions {
   /** The server's address, without a path. */
   url?: string;
   /**
-   * How long the server may take to be ready, in milliseconds.
+   * How long the server may take to become ready, in milliseconds.
    * @defaultValue `120000`
    */
   startTimeout?: number;
@@ -123,17 +123,17 @@ export interface ServerOptions {
 /** Options of the kind `'sidecar'`: the HTTP server that this package replaces. */
 export interface SidecarConfig extends IEmbedderConfig {
   sidecar?: ServerOptions & {
-    /** The name that the sidecar knows the model by; default: `modelName`, of which a folder's last name counts. */
+    /** The model's name in the sidecar; default: `modelName`, or the last part of it if that is a path. */
     model?: string;
     /**
-     * How token embeddings become one vector.
+     * How token embeddings are combined into one vector.
      * @defaultValue `'mean'`
      */
     pooling?: Pooling;
     /**
-     * The program that is the server, if this process is to start it: started unless one answers already, stopped by
+     * The server's program, if this process is to start it. It is started unless a server already answers, and stopped by
      * `shutdown` and when this process exits. A signal that ends this process, such as SIGTERM without a listener, leaves
-     * it running: the next start then finds that it answers, and takes it, but nobody stops it any more.
+     * it running: the next start then uses it, but nothing stops it any more.
      */
     command?: {
       file: string;
@@ -147,12 +147,12 @@ export interface SidecarConfig extends IEmbedderConfig {
 /** Options of the kind `'ollama'`. */
 export interface OllamaConfig extends IEmbedderConfig {
   ollama?: ServerOptions & {
-    /** The name that Ollama knows the model by, such as `'bge-m3'`; default: `modelName`. */
+    /** The model's name in Ollama, such as `'bge-m3'`; default: `modelName`. */
     model?: string;
   };
 }
 
-/** A function that makes vectors: one a text, in the order of the texts. */
+/** A function that returns one vector per text, in the order of the texts. */
 export type EmbedFunction = (
   texts: readonly string[],
   options: { signal: AbortSignal },
@@ -161,11 +161,11 @@ export type EmbedFunction = (
 /** Options of the kind `'custom'`. */
 export interface CustomConfig extends IEmbedderConfig {
   custom?: {
-    /** Makes the vectors. */
+    /** Computes the vectors. */
     embed: EmbedFunction;
-    /** Names the vector space in index stamps: change it whenever the vectors change. */
+    /** Identifies the vector space in index stamps: change it whenever the vectors change. */
     fingerprint: string;
-    /** Called by `shutdown` and when a session is replaced. */
+    /** Called by `shutdown`, and when the session is replaced. */
     close?: () => Promise<void>;
   };
 }
@@ -173,44 +173,44 @@ export interface CustomConfig extends IEmbedderConfig {
 /** Options of the kind `'test'`. */
 export interface TestConfig extends IEmbedderConfig {
   /**
-   * Numbers in a vector: from 1 to 65,536.
+   * Length of a vector: from 1 to 65,536.
    * @defaultValue `768`
    */
   dimension?: number;
 }
 
-/** Options of one call, beyond those of {@link IEmbedder}. */
+/** Additional options of one call. */
 export interface CallOptions {
-  /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+  /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
   signal?: AbortSignal;
   /**
-   * Whether the call goes before those that are `'bulk'`.
+   * Whether the call goes before `'bulk'` calls.
    * @defaultValue `'interactive'` for one text, else `'bulk'`
    */
   priority?: Priority;
 }
 
 /**
- * Steps from `initialize` to an answer, in this order; those that are not needed are left out, and none comes after a
- * later one. A prepared copy that turns out to be damaged is made again while the stage is `'loading'`.
+ * The stages of a start, in this order. Unnecessary ones are left out, and a start never goes back to an earlier one. A
+ * damaged prepared copy is made again during `'loading'`.
  */
 export type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
 
-/** What an embedder tells while it starts and when something happens to it. */
+/** An event of an embedder, passed to `onEvent`. */
 export type EmbedderEvent = StageEvent | ErrorEvent | RestartEvent | FallbackEvent;
 
-/** A step of a start. */
+/** A stage of a start. */
 export interface StageEvent {
   readonly type: 'stage';
   readonly stage: Exclude<StartupStage, 'error'>;
   readonly kind: EmbedderKind;
-  /** The step in words. */
+  /** A description of the stage. */
   readonly message: string;
-  /** How much of this step is done, from 0 to 1, where it is known. */
+  /** Progress of this stage, from 0 to 1, if known. */
   readonly progress?: number;
 }
 
-/** A start that failed, or a session that failed for good. */
+/** A start failed, or a session failed permanently. */
 export interface ErrorEvent {
   readonly type: 'stage';
   readonly stage: 'error';
@@ -224,15 +224,15 @@ export interface ErrorEvent {
 export interface RestartEvent {
   readonly type: 'restart';
   readonly kind: EmbedderKind;
-  /** Whether the host asked for it or the session failed. */
+  /** Whether the app requested it or the session failed. */
   readonly reason: 'requested' | 'failure';
-  /** Which of the three attempts this is; 1 if it was asked for. */
+  /** The number of this attempt, from 1 to 3; 1 if the app requested it. */
   readonly attempt: number;
-  /** Why it failed. */
+  /** The failure that caused it. */
   readonly error?: EmbedError;
 }
 
-/** A kind could not start, or is of another vector space than the index, and the next one is tried. */
+/** A kind could not start, or its vectors do not match the index; the next kind is tried. */
 export interface FallbackEvent {
   readonly type: 'fallback';
   readonly from: EmbedderKind;
@@ -240,23 +240,23 @@ export interface FallbackEvent {
   readonly error: EmbedError;
 }
 
-/** What decides the vectors of an embedder, as far as it is known: what index stamps say and compare. */
+/** Everything known to determine the vectors of an embedder: what index stamps store and compare. */
 export interface VectorSpace {
   readonly kind: EmbedderKind;
   /** The model's id or name. */
   readonly model: string;
-  /** The commit of a model from the hub; `null` where it is not known. */
+  /** The commit of a model from the hub; `null` if unknown. */
   readonly revision: string | null;
-  /** Numbers in a vector. */
+  /** Length of a vector. */
   readonly dimension: number;
-  /** Tokens that are read of a text; `null` where it is not known. */
+  /** Maximum number of tokens of a text; `null` if unknown. */
   readonly maxTokens: number | null;
-  /** How token embeddings become one vector; `null` where it is not known. */
+  /** How token embeddings are combined into one vector; `null` if unknown. */
   readonly pooling: string | null;
-  /** Whether vectors have length 1. */
+  /** Whether vectors are scaled to length 1. */
   readonly normalize: boolean;
-  /** The numbers that the model computes in; `null` where it is not known. */
+  /** The number format that the model computes in; `null` if unknown. */
   readonly precision: Precision | null;
-  /** Names the space exactly; `null` where nothing does. */
+  /** Identifies the space exactly; `null` if there is no such identifier. */
   readonly fingerprint: string | null;
 }

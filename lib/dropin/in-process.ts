@@ -35,7 +35,7 @@ export class InProcessEmbedder extends ManagedEmbedder {
     super('native', { ...NATIVE, memory: ownMemory }, config, (context) => NativeEngine.start(config, context));
   }
 
-  /** The loaded model, for what {@link IEmbedder} does not have, such as counting tokens. A restart replaces it. */
+  /** The loaded model, for features that {@link IEmbedder} lacks, such as counting tokens. A restart replaces it. */
   get embedder(): Embedder | undefined {
     return (this.engine as NativeEngine | undefined)?.embedder;
   }

@@ -1,4 +1,6 @@
-/** The kind `'isolated'`: the model is in a process of its own, so that a crash of native code is not one of this process. */
+/**
+ * The kind `'isolated'`: the model is in a process of its own, so that a crash of native code is not one of this process.
+ */
 
 import { listen } from '../abort.js';
 import { abortedError, embedError, endedBy, throwIfAborted } from '../errors.js';
@@ -14,12 +16,13 @@ import { ManagedEmbedder } from './managed.js';
 const LATE_MS = 5000;
 
 /**
- * An {@link IEmbedder} over an {@link Embedder} in a process of its own: a utility process in the main process of Electron,
- * elsewhere a child process of Node. The vectors, and what `space` says of them, are those of {@link InProcessEmbedder}.
+ * An {@link IEmbedder} over an {@link Embedder} in a separate process: a utility process in Electron's main process,
+ * otherwise a child process of Node. It has the same vectors and the same `space` as {@link InProcessEmbedder}.
  *
- * When the process crashes, another one is started, up to three times without a success between, and what was under way is made
- * again: once, one batch at a time. A batch that breaks that process too is given up with `ERR_EMBED_INFERENCE`, whose `cause` has
- * `exitCode`, `signal` and `stderr`. The process ends with `shutdown`, and when this process ends, however that happens.
+ * After a crash, another process is started, up to three times in a row without a success, and the calls in progress are
+ * repeated once, one batch at a time. A batch that also crashes the second process is given up: its call rejects with
+ * `ERR_EMBED_INFERENCE`, whose `cause` has `exitCode`, `signal` and `stderr`. The process ends with `shutdown`, and
+ * whenever this process ends.
  *
  * @example
  * ```ts
@@ -36,7 +39,7 @@ export class IsolatedEmbedder extends ManagedEmbedder {
     super('isolated', { ...NATIVE, suspectsTexts: true }, config, (context) => IsolatedEngine.start(config, context));
   }
 
-  /** The id of the process that has the model; nothing before a session has started. A restart replaces it. */
+  /** The id of the process with the model; `undefined` before a session has started. A restart changes it. */
   get pid(): number | undefined {
     return (this.engine as IsolatedEngine | undefined)?.pid;
   }

@@ -30,11 +30,11 @@ const PASSING: ReadonlySet<EmbedErrorCode> = new Set([
 ]);
 
 /**
- * An {@link IEmbedder} with the habits that host apps rely on. What makes the vectors is a session, which subclasses
- * start; it is replaced by {@link ManagedEmbedder.restart}, and when it has failed.
+ * The base class of the drop-in embedders. A session, which subclasses start, computes the vectors; it is replaced by
+ * {@link ManagedEmbedder.restart}, and after a failure.
  */
 export abstract class ManagedEmbedder implements IEmbedder {
-  /** What makes the vectors. */
+  /** What computes the vectors. */
   readonly kind: EmbedderKind;
   readonly #traits: EngineTraits;
   readonly #settings: Settings;
@@ -76,32 +76,32 @@ export abstract class ManagedEmbedder implements IEmbedder {
     return this.#sessions.engine;
   }
 
-  /** What went wrong last at a start or with a session; nothing after a start that worked. */
+  /** The last error of a start or a session; `undefined` after a successful start. */
   get lastError(): EmbedError | undefined {
     return this.#reporter.lastError;
   }
 
-  /** What decides the vectors, for index stamps; nothing before a session has started. */
+  /** What determines the vectors, for index stamps; `undefined` before a session has started. */
   get space(): VectorSpace | undefined {
     return this.#sessions.engine?.space;
   }
 
   /**
-   * Starts the session. Answers false when that fails, and keeps the reason as `lastError`. Calling it again while it
-   * runs, or when all is well, changes nothing; after a failure or a shutdown it starts afresh.
+   * Starts the session. Resolves to false if that fails; the reason is in `lastError`. Has no effect during a start or
+   * while the session works; after a failure or a shutdown it starts a new one.
    *
-   * @param options - `signal` cancels the start, which then answers false to all who wait for it.
+   * @param options - `signal` cancels the start, which then resolves to false for all who wait for it.
    */
   async initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean> {
     return this.#isReady || this.#start.join(signalOf(options));
   }
 
-  /** One vector a text, in the order of the texts, as plain arrays. */
+  /** Returns one vector per text, in the order of the texts, as plain arrays. */
   async embed(texts: readonly string[], options?: CallOptions): Promise<number[][]> {
     return asArrays(await this.embedTyped(texts, options));
   }
 
-  /** The same, trying each batch again up to `maxRetries` times, by default `retries` of the configuration. */
+  /** The same, retrying each batch up to `maxRetries` times; the default is `retries` of the configuration. */
   async embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]> {
     const retries: unknown = maxRetries ?? this.#settings.retries;
     if (!Number.isInteger(retries) || (retries as number) < 0) {
@@ -111,19 +111,19 @@ export abstract class ManagedEmbedder implements IEmbedder {
     return asArrays(await this.#embed(texts, retries as number, options));
   }
 
-  /** The same as {@link ManagedEmbedder.embed} without the copies that plain arrays take. */
+  /** Like {@link ManagedEmbedder.embed}, without the cost of copying to plain arrays. */
   async embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]> {
     return this.#embed(texts, this.#traits.retriesEmbed ? this.#settings.retries : 0, options);
   }
 
-  /** Whether `maxFilesBeforeRestart` or `maxMemoryMB` is reached. False without a session. */
+  /** Whether `maxFilesBeforeRestart` or `maxMemoryMB` is reached; false without a session. */
   shouldRestart(): Promise<boolean> {
     return Promise.resolve(this.#shouldRestart());
   }
 
   /**
-   * Puts a fresh session in place of the old one, which answers its calls first. Without one it starts as `initialize`
-   * does. Rejects when the start fails; the old session then stays, unless the two cannot be there at once.
+   * Replaces the session with a fresh one; the old one completes its calls first. Without a session it does the same as
+   * `initialize`. Rejects if the start fails; the old session then stays, unless the two cannot exist at the same time.
    */
   async restart(): Promise<void> {
     if (!this.#open) {
@@ -135,8 +135,8 @@ export abstract class ManagedEmbedder implements IEmbedder {
   }
 
   /**
-   * Takes no more calls, waits for those under way up to `drainTimeout`, and frees everything. A start that is under way is
-   * cancelled. Never rejects.
+   * Stops accepting calls, waits up to `drainTimeout` for those in progress, and frees everything. Cancels a start in
+   * progress. Never rejects.
    */
   async shutdown(): Promise<void> {
     this.#open = false;

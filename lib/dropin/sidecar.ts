@@ -16,7 +16,7 @@ const POLL_MS = 250;
 /** How long a server may take to say how it is. */
 const HEALTH_MS = 5000;
 
-/** An {@link IEmbedder} over the sidecar: one request at a time, as its own client did. */
+/** An {@link IEmbedder} over the sidecar. Like the sidecar's own client, it sends one request at a time. */
 export class SidecarEmbedder extends ManagedEmbedder {
   constructor(config: SidecarConfig = {}) {
     // A process of ours has its port to itself.

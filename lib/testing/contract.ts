@@ -1,21 +1,21 @@
-/** What every IEmbedder must do, as a test suite for jest and vitest. */
+/** The contract of IEmbedder as a test suite for jest and vitest. */
 
 import type { IEmbedder } from '../dropin/iembedder.js';
 
 /** Options of {@link describeIEmbedder}. */
 export interface ContractOptions {
   /**
-   * What the suite is called.
+   * The name of the suite.
    * @defaultValue `'IEmbedder'`
    */
   name?: string;
   /**
-   * Whether the embedder is set to give vectors of length 1.
+   * Whether the embedder returns vectors of length 1.
    * @defaultValue `true`
    */
   normalized?: boolean;
   /**
-   * How far two vectors of one text may be apart in any number.
+   * The largest allowed difference in any number between two vectors of the same text.
    * @defaultValue `1e-5`
    */
   tolerance?: number;
@@ -43,10 +43,10 @@ interface Matchers {
 const TEXTS = ['The tide follows the moon.', '', 'Yeast makes the dough rise.', 'Ein Satz über Möwen', '海と月', 'a'];
 
 /**
- * Describes what every {@link IEmbedder} must do, with the `describe`, `it` and `expect` that are global in jest, and in
+ * Defines a test suite for the contract of {@link IEmbedder}, using the global `describe`, `it` and `expect` of jest, or of
  * vitest with `globals: true`.
  *
- * @param factory - Makes an embedder that has not been initialized; called for each test.
+ * @param factory - Creates an embedder that is not initialized; called for each test.
  */
 export function describeIEmbedder(factory: () => IEmbedder | Promise<IEmbedder>, options: ContractOptions = {}): void {
   const { name = 'IEmbedder', normalized = true, tolerance = 1e-5 } = options;

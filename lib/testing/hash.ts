@@ -1,4 +1,4 @@
-/** Vectors that are hashes of texts: the same everywhere and for ever, and near each other when texts share words. */
+/** Vectors that are hashes of texts: the same everywhere, and near each other when texts share words. */
 
 import { createHash } from 'node:crypto';
 
@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 const WHOLE_TEXT = 0.25;
 
 /**
- * A vector of length 1 that only depends on the text. Texts with many words in common are near each other, so that a
- * search in a test finds what a person would expect.
+ * Computes a vector of length 1 that depends only on the text. Texts with many words in common are near each other, so
+ * searches in tests find what one would expect.
  */
 export function hashVector(text: string, dimension: number): Float32Array {
   const vector = new Float64Array(dimension);
