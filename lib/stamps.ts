@@ -33,7 +33,7 @@ export type Stampable = Embedder | { readonly space: VectorSpace | undefined };
  * | verdict | meaning | what to do |
  * |---|---|---|
  * | `match` | the same vector space | continue |
- * | `compatible` | same model and precision, from another program or without a fingerprint | continue, and write the stamp |
+ * | `compatible` | same model and precision, from another program or without a fingerprint | continue and write the stamp |
  * | `missing` | it is unknown what the index was made with | write the stamp if the index is empty, else re-index |
  * | `reindex` | a different vector space | re-index |
  */
