@@ -2,52 +2,54 @@
 /// <reference lib="esnext.disposable" />
 
 /**
- * Vectors in a thirty-second of the memory: one bit a number, 1 where it is above zero, to be compared by Hamming distance. Eight
- * dimensions a byte, the first in the highest bit, as `ubinary` of sentence-transformers has them; bits that are left over are 0.
- * The source is Charikar, Similarity Estimation Techniques from Rounding Algorithms (2002), with the dimensions for planes.
+ * Compresses vectors to a thirty-second of the memory: one bit per number, 1 if it is above zero. Compare them by Hamming
+ * distance. Eight dimensions share a byte, the first in the highest bit, as in `ubinary` of sentence-transformers; unused
+ * bits are 0. The method is from Charikar, Similarity Estimation Techniques from Rounding Algorithms (2002), with the
+ * coordinate hyperplanes instead of random ones.
  *
- * docs/vectors.md has what is lost on real texts, which is much: find many this way, and sort them anew by their whole vectors.
+ * The loss on real texts is large, see docs/vectors.md: retrieve many candidates this way and re-rank them by their full
+ * vectors.
  *
  * Throws as {@link quantizeInt8} does.
  */
 export declare function binarize(vectors: readonly Float32Array[]): Uint8Array[];
 
-/** Options of one call, beyond those of {@link IEmbedder}. */
+/** Additional options of one call. */
 export declare interface CallOptions {
-    /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
     signal?: AbortSignal;
     /**
-     * Whether the call goes before those that are `'bulk'`.
+     * Whether the call goes before `'bulk'` calls.
      * @defaultValue `'interactive'` for one text, else `'bulk'`
      */
     priority?: Priority;
 }
 
-/** Whether vectors of `embedder` may go into, and be compared with, the index in `dir`. */
+/** Checks whether vectors of `embedder` may be added to, and compared with, the index in `dir`. */
 export declare function checkIndexStamp(dir: string, embedder: Stampable, options?: IndexCheckOptions): Promise<IndexCheck>;
 
 /**
- * The cosine of the angle between two vectors of one length, from -1 to 1: 0 if one is all zeros, which has no direction, and NaN
- * if a number is NaN or infinite. Sums are made in 32 bits and made again in 64 where 32 cannot hold them.
+ * The cosine similarity of two vectors of equal length, from -1 to 1. It is 0 if one is all zeros, and NaN if a number is
+ * NaN or infinite. Sums use 32 bits, or 64 bits if 32 are not enough.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for empty vectors and for different lengths.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if the vectors are empty or differ in length.
  */
 export declare function cosineSimilarity(a: Float32Array, b: Float32Array): number;
 
-/** A factory for an app as it is shipped: the model in this process, unless `overrides` says otherwise. */
+/** A factory for production: the model is in this process unless `overrides` says otherwise. */
 export declare function createProductionFactory(overrides?: FactoryConfig): EmbedderFactory;
 
-/** A factory for an app's own tests: vectors that are hashes of the texts, without a model and without native code. */
+/** A factory for an app's own tests: vectors are hashes of the texts, without a model or native code. */
 export declare function createTestFactory(overrides?: FactoryConfig): EmbedderFactory;
 
 /** Options of the kind `'custom'`. */
 export declare interface CustomConfig extends IEmbedderConfig {
     custom?: {
-        /** Makes the vectors. */
+        /** Computes the vectors. */
         embed: EmbedFunction;
-        /** Names the vector space in index stamps: change it whenever the vectors change. */
+        /** Identifies the vector space in index stamps: change it whenever the vectors change. */
         fingerprint: string;
-        /** Called by `shutdown` and when a session is replaced. */
+        /** Called by `shutdown`, and when the session is replaced. */
         close?: () => Promise<void>;
     };
 }
@@ -57,58 +59,58 @@ export declare class CustomEmbedder extends ManagedEmbedder {
     constructor(config: CustomConfig);
 }
 
-/** What {@link Embedder.embedDetailed} answers: one entry a text in each list, in the order of the texts. */
+/** The result of {@link Embedder.embedDetailed}. Each array has one entry per text, in the order of the texts. */
 export declare interface DetailedEmbeddings {
-    /** One vector a text: views over one buffer. */
+    /** The vectors: views into one buffer. */
     vectors: Float32Array[];
-    /** Tokens of each text before truncation, special tokens included. */
+    /** Number of tokens of each text before truncation, special tokens included. */
     tokenCounts: Uint32Array;
     /** Whether the end of the text was cut off because it has more than `maxTokens` tokens. */
     truncated: boolean[];
 }
 
 /**
- * The dot product of two vectors of one length: of vectors of length 1 their cosine. NaN if a number is NaN.
+ * The dot product of two vectors of equal length; if both have length 1, it equals their cosine. NaN if a number is NaN.
  *
  * Throws as {@link cosineSimilarity} does.
  */
 export declare function dot(a: Float32Array, b: Float32Array): number;
 
-/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
+/** Download progress: sent when a file starts and completes, and at most 20 times a second in between. */
 export declare interface DownloadProgressEvent {
     readonly type: 'download_progress';
     /** The file, relative to the model's folder. */
     readonly file: string;
-    /** Bytes of it that are here, those of an earlier attempt included. */
+    /** Bytes of the file downloaded so far, those of an earlier attempt included. */
     readonly loaded: number;
-    /** Bytes in it. */
+    /** Size of the file in bytes. */
     readonly total: number;
-    /** The share of all bytes of all files that is here, from 0 to 1. */
+    /** The downloaded share of all bytes of all files, from 0 to 1. */
     readonly overall: number;
 }
 
-/** The files of a hub model are not all in the cache: they are fetched now. */
+/** Some files of a hub model are not in the cache; their download starts. */
 export declare interface DownloadStartedEvent {
     readonly type: 'download_started';
     /** The model's id on the hub. */
     readonly model: string;
-    /** How many files are fetched. */
+    /** Number of files to download. */
     readonly files: number;
-    /** Bytes in all of them. */
+    /** Total size of these files in bytes. */
     readonly total: number;
 }
 
 /**
- * Embeds a list of texts with the default model, which the first call loads: see {@link embedOne} of this module and
+ * Embeds an array of texts with the default model, which the first call loads: see {@link embedOne} of this module and
  * {@link Embedder.embedBatch}.
  */
 export declare function embedBatch(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
 
 /**
- * A loaded model that turns texts into vectors, off the JavaScript thread.
+ * A loaded model that computes the vectors of texts, off the JavaScript thread.
  *
- * Any number of calls may be under way at once; each keeps its own order. A text's vector does not depend on the texts
- * it comes with. A rejected call returns nothing half-done and leaves the embedder usable.
+ * Any number of calls can run at once; each returns its vectors in the order of its texts. A text's vector does not depend
+ * on the other texts in the call. A rejected call returns no partial results and leaves the embedder usable.
  *
  * @example
  * ```ts
@@ -121,16 +123,16 @@ export declare function embedBatch(texts: readonly string[], options?: EmbedOpti
  */
 export declare class Embedder {
     #private;
-    /** The model that was loaded and everything that decides its vectors. Frozen. */
+    /** Describes the loaded model: everything that determines its vectors. Frozen. */
     readonly info: ModelInfo;
-    /** The same as {@link Embedder.close}, for `await using`. Only there where the runtime has `Symbol.asyncDispose`. */
+    /** Does the same as {@link Embedder.close}, for `await using`. Exists only if the runtime has `Symbol.asyncDispose`. */
     readonly [Symbol.asyncDispose]: () => Promise<void>;
     private constructor();
     /**
-     * Loads a model, ready to embed. Once it is loaded, nothing is sent anywhere.
+     * Loads a model. Once it is loaded, nothing is sent over the network.
      *
      * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_MODEL_NOT_FOUND`, `_MODEL_INVALID`, `_DOWNLOAD`, `_OFFLINE`,
-     * `_RUNTIME_NOT_FOUND`, `_ABORTED`, `_INFERENCE` for want of memory, or `_INTERNAL` for want of threads.
+     * `_RUNTIME_NOT_FOUND`, `_ABORTED`, `_INFERENCE` if memory runs out, or `_INTERNAL` if threads run out.
      */
     static load(options?: LoadOptions): Promise<Embedder>;
     /**
@@ -140,24 +142,24 @@ export declare class Embedder {
      */
     embedOne(text: string, options?: EmbedOptions): Promise<Float32Array>;
     /**
-     * Embeds a list of texts: one vector a text, in the order of the texts. The vectors are views over one buffer, so
-     * keeping one of them keeps all of them; `slice()` makes a copy that stands alone. No texts give no vectors.
+     * Embeds an array of texts and returns one vector per text, in the same order. The vectors are views into one buffer, so
+     * keeping one keeps them all in memory; `slice()` makes an independent copy. An empty array returns an empty array.
      *
      * Rejects as {@link Embedder.embedOne} does.
      */
     embedBatch(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
     /**
-     * Embeds a list of texts as {@link Embedder.embedBatch} does and says how many tokens each has and whether it was
-     * truncated.
+     * Embeds an array of texts as {@link Embedder.embedBatch} does, and also returns each text's number of tokens and whether
+     * it was truncated.
      */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
     /**
-     * Embeds texts as they come and yields their vectors in order. At most `batchSize` texts are taken from the source before
-     * their vectors are asked for, so that memory does not grow with their number. Ending the loop early closes the source.
-     * `timeoutMs` is for each batch; `signal` is seen when a batch is embedded, not while the source is waited for.
+     * Embeds texts from an iterable and yields their vectors in order. At most `batchSize` texts are read ahead, so memory
+     * does not grow with their number. Leaving the loop early closes the source. `timeoutMs` applies to each batch; `signal`
+     * is checked when a batch is embedded, not while waiting for the source.
      *
-     * Rejects as {@link Embedder.embedBatch} does, which closes the source, and with the source's own error; texts of a batch
-     * that is not full by then are not embedded. The embedder stays usable.
+     * Rejects as {@link Embedder.embedBatch} does, and then closes the source. Also rejects with the source's own error;
+     * texts of the batch that is not yet full are then not embedded. The embedder stays usable.
      */
     embedStream(source: AsyncIterable<string> | Iterable<string>, options?: StreamOptions): AsyncGenerator<StreamedVector, void, undefined>;
     /**
@@ -166,67 +168,69 @@ export declare class Embedder {
      * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_CLOSED`, `_INFERENCE` or `_INTERNAL`.
      */
     countTokens(texts: readonly string[]): Promise<Uint32Array>;
-    /** What this embedder has done so far. Also answers after {@link Embedder.close}. */
+    /** Statistics of this embedder. Still available after {@link Embedder.close}. */
     stats(): EmbedderStats;
     /**
-     * Rejects calls that are not answered yet with `ERR_EMBED_CLOSED` and resolves when all threads have ended and the
-     * model is freed. Later calls reject with `ERR_EMBED_CLOSED`. Closing again does nothing more.
+     * Frees the model. Unfinished and later calls reject with `ERR_EMBED_CLOSED`. Resolves when all threads have ended.
+     * Closing again does nothing more.
      */
     close(): Promise<void>;
 }
 
-/** What an embedder tells while it starts and when something happens to it. */
+/** An event of an embedder, passed to `onEvent`. */
 export declare type EmbedderEvent = StageEvent | ErrorEvent | RestartEvent | FallbackEvent;
 
-/** Makes embedders after one configuration. */
+/** Creates embedders from one configuration. */
 export declare class EmbedderFactory {
     /** The configuration. Frozen. */
     readonly config: FactoryConfig;
     constructor(config?: FactoryConfig);
-    /** What is wrong with the configuration, in words. Looks at nothing but the configuration itself. */
+    /** Validates the configuration and returns its problems as messages. Looks at nothing else. */
     validateConfig(): {
         valid: boolean;
         errors: string[];
     };
-    /** An embedder, not initialized yet. Throws `ERR_EMBED_INVALID_ARGUMENT` when the configuration is wrong. */
+    /**
+     * Creates an embedder that is not initialized yet. Throws `ERR_EMBED_INVALID_ARGUMENT` if the configuration is invalid.
+     */
     create(): ManagedEmbedder | FallbackEmbedder;
 }
 
 /**
- * What makes the vectors: this process, a process that is started for it, an HTTP server, a function of the host's, or a hash
- * for tests.
+ * What computes the vectors: this process, a separate process, an HTTP server (two kinds), your own function, or a hash for
+ * tests.
  */
 export declare type EmbedderKind = 'native' | 'isolated' | 'sidecar' | 'ollama' | 'custom' | 'test';
 
-/** What an embedder has done since it was loaded and what it costs. */
+/** What an embedder has done since it was loaded, and its memory use. */
 export declare interface EmbedderStats {
-    /** Texts embedded. */
+    /** Number of texts embedded. */
     texts: number;
-    /** Tokens that the model has read. */
+    /** Number of tokens that the model has read. */
     tokens: number;
-    /** Texts whose end was cut off. */
+    /** Number of texts whose end was cut off. */
     truncated: number;
-    /** Calls that were rejected, other than by their signal or by closing. */
+    /** Number of rejected calls, except those ended by their signal or by closing. */
     failures: number;
-    /** Figures of each {@link Priority}. */
+    /** Statistics for each {@link Priority}. */
     lanes: Record<Priority, LaneStats>;
-    /** Memory of the whole process: resident bytes, `null` where the system does not tell. */
+    /** Resident memory of the whole process in bytes, `null` if the system does not report it. */
     memory: {
         residentBytes: number | null;
     };
 }
 
-/** What every rejected promise of this package carries: an `Error` with a stable code. */
+/** The error of every rejected promise of this package: an `Error` with a stable code. */
 export declare interface EmbedError extends Error {
-    /** What went wrong, as a program can act on it. */
+    /** What went wrong, for programs to act on. */
     readonly code: EmbedErrorCode;
-    /** The error that led to this one, where there is one. */
+    /** The underlying error, if there is one. */
     readonly cause?: unknown;
 }
 
-/** Every type of the public interface: what goes in, what comes out, and what each option does. */
+/** Every type of the public interface: inputs, results and options. */
 /**
- * The stable codes that the `code` property of every error of this package carries.
+ * The stable values of the `code` property of this package's errors.
  *
  * | code | meaning |
  * |---|---|
@@ -235,17 +239,17 @@ export declare interface EmbedError extends Error {
  * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used as they are |
  * | `ERR_EMBED_DOWNLOAD` | files could not be fetched from the hub |
  * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids fetching them |
- * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library is missing or cannot be loaded, or there is no server |
- * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that makes the vectors, failed |
- * | `ERR_EMBED_TOO_LONG` | a text has more tokens than the model reads and `overflow` is `'error'` |
+ * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library cannot be loaded, or there is no server |
+ * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that computes the vectors, failed |
+ * | `ERR_EMBED_TOO_LONG` | a text has more than `maxTokens` tokens and `overflow` is `'error'` |
  * | `ERR_EMBED_TIMEOUT` | the call did not finish within `timeoutMs` |
  * | `ERR_EMBED_ABORTED` | the call's `signal` was aborted; `cause` is the signal's reason |
  * | `ERR_EMBED_CLOSED` | the embedder was closed, or is not initialized |
- * | `ERR_EMBED_INTERNAL` | the system has no more threads, or a defect of this package: please report it |
+ * | `ERR_EMBED_INTERNAL` | the system has no more threads, or there is a bug in this package: please report it |
  */
 export declare type EmbedErrorCode = 'ERR_EMBED_INVALID_ARGUMENT' | 'ERR_EMBED_MODEL_NOT_FOUND' | 'ERR_EMBED_MODEL_INVALID' | 'ERR_EMBED_DOWNLOAD' | 'ERR_EMBED_OFFLINE' | 'ERR_EMBED_RUNTIME_NOT_FOUND' | 'ERR_EMBED_INFERENCE' | 'ERR_EMBED_TOO_LONG' | 'ERR_EMBED_TIMEOUT' | 'ERR_EMBED_ABORTED' | 'ERR_EMBED_CLOSED' | 'ERR_EMBED_INTERNAL';
 
-/** A function that makes vectors: one a text, in the order of the texts. */
+/** A function that returns one vector per text, in the order of the texts. */
 export declare type EmbedFunction = (texts: readonly string[], options: {
     signal: AbortSignal;
 }) => Promise<readonly ArrayLike<number>[]>;
@@ -253,47 +257,47 @@ export declare type EmbedFunction = (texts: readonly string[], options: {
 /**
  * Embeds one text with the default model, which the first call loads: see {@link LoadOptions.model}.
  *
- * The options are those of {@link Embedder.embedOne}. `timeoutMs` does not count the time that loading takes; `signal`
- * ends this call's wait for it, while the load goes on for others.
+ * Takes the options of {@link Embedder.embedOne}. `timeoutMs` does not include the time for loading. `signal` ends only
+ * this call's wait for the load, which continues for other calls.
  *
  * Rejects as {@link Embedder.load} and {@link Embedder.embedOne} do.
  */
 export declare function embedOne(text: string, options?: EmbedOptions): Promise<Float32Array>;
 
-/** Options of one embedding call. Every one may be left out; an unknown name is refused. */
+/** Options of one embedding call. All are optional; unknown names are rejected. */
 export declare interface EmbedOptions {
     /**
-     * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls as it runs.
+     * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls while it runs.
      * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
      */
     priority?: Priority;
-    /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
     signal?: AbortSignal;
     /**
-     * How long the call may take, waiting included, before it rejects with `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647
-     * milliseconds.
+     * The time limit of the call in milliseconds, including time in the queue, after which it rejects with
+     * `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647.
      * @defaultValue no limit
      */
     timeoutMs?: number;
     /**
-     * What happens to a text of more than `maxTokens` tokens: its beginning is embedded, or the whole call rejects with
+     * What happens to a text of more than `maxTokens` tokens: its end is cut off, or the whole call rejects with
      * `ERR_EMBED_TOO_LONG`.
      * @defaultValue `'truncate'`
      */
     overflow?: 'truncate' | 'error';
     /**
      * Whether the vectors are scaled to length 1.
-     * @defaultValue the `normalize` that the embedder was loaded with
+     * @defaultValue the embedder's own setting
      */
     normalize?: boolean;
     /**
-     * Called on the JavaScript thread as texts are done. `done` never falls and ends at `total`, the number of texts. An
-     * exception that it throws is reported as uncaught and does not disturb the call.
+     * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
+     * texts. If it throws, the error is reported as an uncaught exception and the call continues.
      */
     onProgress?: (done: number, total: number) => void;
 }
 
-/** A start that failed, or a session that failed for good. */
+/** A start failed, or a session failed permanently. */
 export declare interface ErrorEvent {
     readonly type: 'stage';
     readonly stage: 'error';
@@ -304,54 +308,54 @@ export declare interface ErrorEvent {
 }
 
 /**
- * The configuration of an {@link EmbedderFactory}. It may hold options of kinds that it does not name, for the day when `kind`
- * is another word: they are checked all the same.
+ * The configuration of an {@link EmbedderFactory}. It may contain options of kinds that it does not use, so that switching
+ * is a change of `kind` alone; they are checked too.
  */
 export declare interface FactoryConfig extends InProcessConfig, SidecarConfig, OllamaConfig, CustomConfig, TestConfig {
     /**
-     * What makes the vectors.
+     * What computes the vectors.
      * @defaultValue `'native'`
      */
     kind?: EmbedderKind;
     /**
-     * Kinds to try, in this order, when the one before cannot start.
+     * Kinds to try, in this order, if the previous one cannot start.
      * @defaultValue none
      */
     fallback?: readonly EmbedderKind[];
     /**
-     * The folder of the index that the vectors are for: a fallback whose vectors do not go with its stamp is not taken.
-     * @defaultValue none: the host checks the stamp itself
+     * The folder of the index for the vectors: a fallback whose vectors do not match its stamp is not used.
+     * @defaultValue none: the app checks the stamp itself
      */
     indexDir?: string;
 }
 
 /**
- * An {@link IEmbedder} that is the first of several that can start. It says when it takes another than the first, and never
- * changes after that, so that one index gets the vectors of one kind; {@link checkIndexStamp} tells whether an index that
- * is there already takes them.
+ * An {@link IEmbedder} that uses the first of several kinds that starts. It emits an event when that is not the first, and
+ * never changes afterwards, so one index gets the vectors of one kind. {@link checkIndexStamp} shows whether they match an
+ * existing index.
  */
 export declare class FallbackEmbedder implements IEmbedder {
     #private;
-    /** The kind that was started; the first one before that. */
+    /** The kind that has started; before that, the first one. */
     get kind(): EmbedderKind;
-    /** See {@link ManagedEmbedder.lastError}; where no kind starts, the reason of the last one. */
+    /** See {@link ManagedEmbedder.lastError}. If no kind starts, the error of the last one. */
     get lastError(): EmbedError | undefined;
     /** See {@link ManagedEmbedder.space}. */
     get space(): VectorSpace | undefined;
-    /** Starts the first kind that can be started. See {@link ManagedEmbedder.initialize}. */
+    /** Starts the first kind that works. See {@link ManagedEmbedder.initialize}. */
     initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean>;
     embed(texts: readonly string[], options?: CallOptions): Promise<number[][]>;
-    /** The vectors of texts as `embed` gives them, without the copies into plain lists. */
+    /** Like `embed`, without the cost of copying to plain arrays. */
     embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
     embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]>;
     shouldRestart(): Promise<boolean>;
-    /** A fresh session of the same kind. Before one has started, it starts as `initialize` does. */
+    /** Replaces the session with a fresh one of the same kind. Before the first start, it does the same as `initialize`. */
     restart(): Promise<void>;
     shutdown(): Promise<void>;
     getStats(): IEmbedderStats;
 }
 
-/** A kind could not start, or is of another vector space than the index, and the next one is tried. */
+/** A kind could not start, or its vectors do not match the index; the next kind is tried. */
 export declare interface FallbackEvent {
     readonly type: 'fallback';
     readonly from: EmbedderKind;
@@ -359,35 +363,34 @@ export declare interface FallbackEvent {
     readonly error: EmbedError;
 }
 
-/** What a host app holds: something that starts, embeds, can be restarted, and stops. */
+/** The interface of an embedder that an app can start, restart and shut down. */
 export declare interface IEmbedder {
-    /** Gets ready. Answers whether that worked and never rejects. */
+    /** Starts the embedder. Resolves to whether that worked and never rejects. */
     initialize(): Promise<boolean>;
-    /** One vector a text, in the order of the texts. No texts give no vectors. */
+    /** Returns one vector per text, in the order of the texts. An empty array returns an empty array. */
     embed(texts: readonly string[]): Promise<number[][]>;
-    /** The same, trying again up to `maxRetries` times what can pass: never what is wrong with the arguments. */
+    /** The same, with up to `maxRetries` retries of transient failures. Invalid arguments are never retried. */
     embedWithRetry(texts: readonly string[], maxRetries?: number): Promise<number[][]>;
-    /** Whether a limit of the configuration is reached that a restart resets. */
+    /** Whether a configured limit is reached that a restart resets. */
     shouldRestart(): Promise<boolean>;
-    /** Puts a fresh session in place. Calls under way are answered. */
+    /** Replaces the session with a fresh one. Calls in progress are completed. */
     restart(): Promise<void>;
-    /** Answers the calls under way, then frees everything. */
+    /** Completes the calls in progress, then frees everything. */
     shutdown(): Promise<void>;
-    /** How it is doing. */
+    /** Statistics of the session. */
     getStats(): IEmbedderStats;
 }
 
-/** Options of every kind of {@link IEmbedder}. Every one may be left out; an unknown name is refused. */
+/** Options of every kind of {@link IEmbedder}. All are optional; unknown names are rejected. */
 export declare interface IEmbedderConfig {
     /**
-     * The model: a folder, an id of the hub, or the name of a model of sentence-transformers. For `'ollama'` the name that
-     * Ollama knows it by, which has no default.
+     * The model: a folder, an id on the hub, or the bare name of a sentence-transformers model. For `'ollama'`, the name of
+     * the model in Ollama, which has no default.
      * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
      */
     modelName?: string;
     /**
-     * Texts that are handed over at once: from 1 to 4096. Twice as many where all of them are short, of up to 200
-     * characters.
+     * Number of texts per batch: from 1 to 4096. Doubled if all of them are short (up to 200 characters).
      * @defaultValue `32`
      */
     batchSize?: number;
@@ -397,60 +400,61 @@ export declare interface IEmbedderConfig {
      */
     normalizeVectors?: boolean;
     /**
-     * How long one batch may take, in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. Of the
-     * kinds that speak HTTP it is 300,000 at most, which is Node's own limit.
+     * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. For
+     * kinds that use HTTP it is at most 300,000, which is Node's own limit.
      * @defaultValue `30000`
      */
     timeout?: number;
     /**
-     * How often `embedWithRetry` tries again, and `embed` of the kinds that speak HTTP: from 0 to 100.
+     * How often `embedWithRetry` retries, and `embed` of the kinds that use HTTP: from 0 to 100.
      * @defaultValue `2`
      */
     retries?: number;
     /**
-     * The pause before each further try, in milliseconds: from 0 to 60,000.
+     * The pause before each retry in milliseconds: from 0 to 60,000.
      * @defaultValue `1000`
      */
     retryDelay?: number;
     /**
-     * Whether `initialize` loads the model. With `false` the first call of `embed` does.
+     * Whether `initialize` loads the model. If `false`, the first call of `embed` does.
      * @defaultValue `true`
      */
     autoStart?: boolean;
     /**
-     * Whether a session that has failed is replaced and the call made again, up to three times without a success between. With
-     * `false` the call rejects; of the kinds `'native'` and `'isolated'` so do all after it, until `initialize` or `restart`.
+     * Whether to replace a failed session and repeat the call, up to three times in a row without a success. If `false`, the
+     * call rejects; for `'native'` and `'isolated'`, so do all later calls until `initialize` or `restart`.
      * @defaultValue `true`
      */
     autoRestart?: boolean;
     /**
-     * Answered calls of `embed` after which `shouldRestart` answers true: 1 or more.
+     * Number of successful calls of `embed` after which `shouldRestart` returns true: 1 or more.
      * @defaultValue `5000`
      */
     maxFilesBeforeRestart?: number;
     /**
-     * Resident memory of the process, in MB, above which `shouldRestart` answers true: 1 or more. Where a restart did not bring
-     * it below, it answers true again only when memory has grown by another quarter. No effect where the model is in another process.
+     * Resident memory of the process in MB above which `shouldRestart` returns true: 1 or more. If a restart does not bring
+     * memory below the limit, it returns true again only after another quarter of growth. No effect if the model is in
+     * another process.
      * @defaultValue `1500`
      */
     maxMemoryMB?: number;
     /**
-     * How long `shutdown` and `restart` wait for calls under way, in milliseconds: from 0 to 2,147,483,647. After that they
-     * reject with `ERR_EMBED_CLOSED` at a shutdown, and go over to the fresh session at a restart.
+     * How long `shutdown` and `restart` wait for calls in progress, in milliseconds: from 0 to 2,147,483,647. After that, a
+     * shutdown rejects the calls with `ERR_EMBED_CLOSED`, and a restart hands them to the fresh session.
      * @defaultValue `10000`
      */
     drainTimeout?: number;
-    /** Called with each event. An exception that it throws is reported as uncaught and disturbs nothing. */
+    /** Called with each event. If it throws, the error is reported as an uncaught exception and nothing else changes. */
     onEvent?: (event: EmbedderEvent) => void;
 }
 
-/** What {@link IEmbedder.getStats} answers. */
+/** The result of {@link IEmbedder.getStats}. */
 export declare interface IEmbedderStats {
-    /** Calls of `embed` that were answered since the session started; a host app makes one or more a file. */
+    /** Successful calls of `embed` since the session started; an app typically makes one or more per file. */
     filesSinceSpawn: number;
-    /** Whether calls are taken: from an `initialize` that worked to a failure for good or a shutdown. */
+    /** Whether calls are accepted: from a successful `initialize` until a permanent failure or a shutdown. */
     isReady: boolean;
-    /** Bytes of the process that holds the model; missing where that is another process, which does not tell. */
+    /** Memory of the process that holds the model, in bytes; missing if that is not this process. */
     memoryUsage?: {
         rss: number;
         heapUsed: number;
@@ -458,49 +462,49 @@ export declare interface IEmbedderStats {
     };
 }
 
-/** What {@link checkIndexStamp} answers. */
+/** The result of {@link checkIndexStamp}. */
 export declare interface IndexCheck {
     readonly verdict: IndexVerdict;
-    /** The verdict's reason, for people. */
+    /** The reason for the verdict, as a sentence. */
     readonly reason: string;
-    /** The stamp that was found, or that `.db-version` stands for. */
+    /** The stamp found, or the one derived from `.db-version`. */
     readonly stamp?: IndexStamp;
-    /** The integer in `.db-version`; `null` without one. */
+    /** The integer in `.db-version`; `null` if there is none. */
     readonly dbVersion: number | null;
 }
 
 /** Options of {@link checkIndexStamp}. */
 export declare interface IndexCheckOptions {
     /**
-     * What an index without a stamp was made with, by the integer in `.db-version`. What is left out counts as not known,
-     * except `normalize`, which then is true, and `precision` of a sidecar, which then is fp32.
+     * For indexes without a stamp: the vector space of each integer in `.db-version`. Omitted properties count as unknown,
+     * except `normalize`, which defaults to true, and `precision` of a sidecar, which defaults to fp32.
      */
     legacy?: Readonly<Record<number, LegacySpace>>;
 }
 
-/** What an index was made with. */
+/** What an index was made with: its vector space, and when the stamp was written. */
 export declare interface IndexStamp extends VectorSpace {
-    /** The integer in `.db-version` when the stamp was written; `null` without one. */
+    /** The integer in `.db-version` when the stamp was written; `null` if there was none. */
     readonly dbVersion: number | null;
-    /** When the stamp was written: ISO 8601. */
+    /** When the stamp was written, as ISO 8601. */
     readonly writtenAt: string;
 }
 
 /**
- * How the vectors of an embedder and those of an index go together.
+ * Whether the vectors of an embedder match those of an index.
  *
  * | verdict | meaning | what to do |
  * |---|---|---|
- * | `match` | the same vector space | go on |
- * | `compatible` | the same model in the same precision, made by another program or without a name for its weights | go on, and write the stamp |
- * | `missing` | nothing tells what the index was made with | write the stamp if the index is empty, else re-index |
- * | `reindex` | another vector space | re-index |
+ * | `match` | the same vector space | continue |
+ * | `compatible` | same model and precision, from another program or without a fingerprint | continue and write the stamp |
+ * | `missing` | it is unknown what the index was made with | write the stamp if the index is empty, else re-index |
+ * | `reindex` | a different vector space | re-index |
  */
 export declare type IndexVerdict = 'match' | 'missing' | 'compatible' | 'reindex';
 
 /** Options of the kinds `'native'` and `'isolated'`. */
 export declare interface InProcessConfig extends IEmbedderConfig {
-    /** Further options of {@link Embedder.load}. */
+    /** Other options of {@link Embedder.load}. */
     load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'>;
 }
 
@@ -519,25 +523,26 @@ export declare interface InProcessConfig extends IEmbedderConfig {
  */
 export declare class InProcessEmbedder extends ManagedEmbedder {
     constructor(config?: InProcessConfig);
-    /** The loaded model, for what {@link IEmbedder} does not have, such as counting tokens. A restart replaces it. */
+    /** The loaded model, for features that {@link IEmbedder} lacks, such as counting tokens. A restart replaces it. */
     get embedder(): Embedder | undefined;
 }
 
-/** What {@link quantizeInt8} answers. */
+/** The result of {@link quantizeInt8}. */
 export declare interface Int8Vectors {
-    /** From -127 to 127: views over one buffer. */
+    /** Values from -127 to 127: views into one buffer. */
     readonly vectors: Int8Array[];
-    /** One a vector: times it, a value is what it was, to rounding. */
+    /** One scale per vector: `value * scale` restores the original number, except for rounding. */
     readonly scales: Float32Array;
 }
 
 /**
- * An {@link IEmbedder} over an {@link Embedder} in a process of its own: a utility process in the main process of Electron,
- * elsewhere a child process of Node. The vectors, and what `space` says of them, are those of {@link InProcessEmbedder}.
+ * An {@link IEmbedder} over an {@link Embedder} in a separate process: a utility process in Electron's main process,
+ * otherwise a child process of Node. It has the same vectors and the same `space` as {@link InProcessEmbedder}.
  *
- * When the process crashes, another one is started, up to three times without a success between, and what was under way is made
- * again: once, one batch at a time. A batch that breaks that process too is given up with `ERR_EMBED_INFERENCE`, whose `cause` has
- * `exitCode`, `signal` and `stderr`. The process ends with `shutdown`, and when this process ends, however that happens.
+ * After a crash, another process is started, up to three times in a row without a success, and the calls in progress are
+ * repeated once, one batch at a time. A batch that also crashes the second process is given up: its call rejects with
+ * `ERR_EMBED_INFERENCE`, whose `cause` has `exitCode`, `signal` and `stderr`. The process ends with `shutdown`, and
+ * whenever this process ends.
  *
  * @example
  * ```ts
@@ -551,174 +556,174 @@ export declare interface Int8Vectors {
  */
 export declare class IsolatedEmbedder extends ManagedEmbedder {
     constructor(config?: InProcessConfig);
-    /** The id of the process that has the model; nothing before a session has started. A restart replaces it. */
+    /** The id of the process with the model; `undefined` before a session has started. A restart changes it. */
     get pid(): number | undefined;
 }
 
-/** How one lane is doing. Speeds are those of the last minute. */
+/** Statistics of one lane. Latency and speed cover the last minute. */
 export declare interface LaneStats {
-    /** Texts that wait. */
+    /** Number of waiting texts. */
     queueDepth: number;
-    /** How long calls took, from call to answer, in milliseconds: percentiles; 0 when there was none. */
+    /** Percentiles of the time from call to result, in milliseconds; 0 if there was none. */
     latencyMs: {
         p50: number;
         p95: number;
         p99: number;
     };
-    /** Texts embedded a second. */
+    /** Texts embedded per second. */
     textsPerSecond: number;
 }
 
-/** What an integer in `.db-version` stands for. */
+/** The vector space that an integer in `.db-version` stands for. */
 export declare type LegacySpace = Partial<VectorSpace> & Pick<VectorSpace, 'kind' | 'model'>;
 
 /**
- * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
- * times, `model_cached`, `preparing`, `loading`, `model_loaded`. What is not needed is left out. A prepared copy that turns out to be
- * damaged is prepared again after `loading`; one that cannot be made is told by `warning`, and the model is loaded as it is. More kinds
- * may be added: ignore those you do not know.
+ * A step of {@link Embedder.load}, passed to `onProgress`. The order is `download_started`, `download_progress` (many
+ * times), `model_cached`, `preparing`, `loading`, `model_loaded`; unnecessary steps are left out. A damaged prepared copy
+ * is made again after `loading`. If a copy cannot be made, there is a `warning` and the model is loaded without one. Later
+ * releases may add types: ignore those you do not know.
  */
 export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | LoadingEvent | WarningEvent | ModelLoadedEvent;
 
-/** The model, or the copy of it that was prepared, is opened. */
+/** The model, or its prepared copy, is being opened. */
 export declare interface LoadingEvent {
     readonly type: 'loading';
-    /** The model as {@link LoadOptions.model} named it. */
+    /** The model, as named in {@link LoadOptions.model}. */
     readonly model: string;
 }
 
-/** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
+/** Options of {@link Embedder.load}. All are optional; unknown names are rejected. */
 export declare interface LoadOptions {
     /**
      * The model: a sentence-transformers folder, or the id of a model on the hub.
-     * An absolute path, or one that starts with `./` or `../`, is always a folder.
+     * An absolute path, or one that starts with `./` or `../`, is always treated as a folder.
      * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
      */
     model?: string;
     /**
      * The commit, tag or branch of a model on the hub. No effect on a folder.
-     * @defaultValue the commit that this release was tested with, for models it knows; otherwise `'main'`
+     * @defaultValue the commit that this release was tested with, for models that it knows; otherwise `'main'`
      */
     revision?: string;
     /**
-     * The numbers that the weights are kept and multiplied in. `'int8'` is made from the published weights on this machine at
-     * the first load, so it needs `prepare`; a folder that `sentence-embedder prepare --out` wrote has it already.
-     * @defaultValue the folder's own, which is `'fp32'` unless it was prepared otherwise
+     * The number format of the weights. `'int8'` weights are made from the published ones on this machine at the first load,
+     * which needs `prepare`; a folder written by `sentence-embedder prepare --out` already contains them.
+     * @defaultValue the folder's own: `'fp32'` unless it was prepared otherwise
      */
     precision?: Precision;
     /**
      * The ONNX file, relative to the model's folder.
-     * @defaultValue `onnx/model.onnx`, else `model.onnx`, whichever is there
+     * @defaultValue `onnx/model.onnx` if it exists, else `model.onnx`
      */
     modelFile?: string;
     /**
-     * Where fetched and prepared models are kept: a folder, created when needed. Its layout is that of the Python package
-     * huggingface_hub, with which it can be shared.
+     * The folder for downloaded and prepared models, created when needed. It has the layout of the Python package
+     * huggingface_hub and can be shared with it.
      * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
      */
     cacheDir?: string;
     /**
-     * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
-     * No effect on a folder, which never touches it, nor on a model whose files are all in the cache.
+     * Whether to stay off the network: missing files reject with `ERR_EMBED_OFFLINE`.
+     * Has no effect on a folder, which never needs the network, nor on a model whose files are all in the cache.
      * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
      */
     offline?: boolean;
     /**
-     * Whether to read every file and compare its hash before the model is used: with that of the cache for a model of the
-     * hub, with the manifest that `sentence-embedder pull --out` writes for a folder, which must have one. A file that differs
+     * Whether to read every file and compare its hash before the model is used: for a hub model with the hash in the cache,
+     * for a folder with the manifest that `pull --out` or `prepare --out` has written, which must exist. A file that differs
      * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
-     * @defaultValue `false`: files are verified when they are fetched
+     * @defaultValue `false`: files are verified when they are downloaded
      */
     verify?: boolean;
     /**
-     * Whether to keep a copy of the model that loads faster, made at the first load, and to load that from then on. The copy is
-     * for this processor and this version of ONNX Runtime, is read and compared with its hashes at each load, and is made again
-     * when it or the model was changed. It is in `cacheDir` under `prepared`, else in this user's folder for caches. When it
-     * cannot be made, a `warning` is told and the model is loaded as it is.
+     * Whether to make a copy of the model at the first load, and to load that from then on, which is faster. The copy is
+     * specific to this processor and this version of ONNX Runtime. Each load checks it against its hashes, and it is made
+     * again when it or the model has changed. It is kept in `cacheDir` under `prepared`, else in the user's cache folder. If
+     * it cannot be made, there is a `warning` and the model is loaded without it.
      * @defaultValue `true`
      */
     prepare?: boolean;
     /**
-     * How many threads compute: from 1 to 256.
-     * @defaultValue the number of physical cores that this process may use, at most 8
+     * Number of threads that compute: from 1 to 256.
+     * @defaultValue the physical cores available to this process, at most 8
      */
     threads?: number;
     /**
-     * The longest text that is read, in tokens, special tokens included: more than these, up to what the model can read.
-     * Longer texts are truncated, or refused with `overflow: 'error'`.
-     * @defaultValue what the model's own files say
+     * The maximum length of a text in tokens, special tokens included. It must exceed the number of special tokens and not
+     * the model's limit. Longer texts are truncated, or rejected with `overflow: 'error'`.
+     * @defaultValue from the model's files
      */
     maxTokens?: number;
     /**
-     * How token embeddings become one vector.
-     * @defaultValue what the model's own files say
+     * How token embeddings are combined into one vector.
+     * @defaultValue from the model's files
      */
     pooling?: Pooling;
     /**
-     * Whether vectors are scaled to length 1, so that their dot product is their cosine.
+     * Whether vectors are scaled to length 1, so that their dot product is their cosine similarity.
      * {@link EmbedOptions.normalize} overrides it for one call.
-     * @defaultValue what the model's own files say
+     * @defaultValue from the model's files
      */
     normalize?: boolean;
     /**
-     * Called on the JavaScript thread with each step of the load. An exception that it throws is reported as uncaught and
-     * does not disturb the load.
+     * Called on the JavaScript thread with each step of the load. If it throws, the error is reported as an uncaught
+     * exception and the load continues.
      */
     onProgress?: (event: LoadEvent) => void;
-    /** Cancels the load: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    /** Cancels the load, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
     signal?: AbortSignal;
 }
 
 /**
- * An {@link IEmbedder} with the habits that host apps rely on. What makes the vectors is a session, which subclasses
- * start; it is replaced by {@link ManagedEmbedder.restart}, and when it has failed.
+ * The base class of the drop-in embedders. A session, which subclasses start, computes the vectors; it is replaced by
+ * {@link ManagedEmbedder.restart}, and after a failure.
  */
 export declare abstract class ManagedEmbedder implements IEmbedder {
     #private;
-    /** What makes the vectors. */
+    /** What computes the vectors. */
     readonly kind: EmbedderKind;
-    /** What went wrong last at a start or with a session; nothing after a start that worked. */
+    /** The last error of a start or a session; `undefined` after a successful start. */
     get lastError(): EmbedError | undefined;
-    /** What decides the vectors, for index stamps; nothing before a session has started. */
+    /** What determines the vectors, for index stamps; `undefined` before a session has started. */
     get space(): VectorSpace | undefined;
     /**
-     * Starts the session. Answers false when that fails, and keeps the reason as `lastError`. Calling it again while it
-     * runs, or when all is well, changes nothing; after a failure or a shutdown it starts afresh.
+     * Starts the session. Resolves to false if that fails; the reason is in `lastError`. Has no effect during a start or
+     * while the session works; after a failure or a shutdown it starts a new one.
      *
-     * @param options - `signal` cancels the start, which then answers false to all who wait for it.
+     * @param options - `signal` cancels the start, which then resolves to false for all who wait for it.
      */
     initialize(options?: Pick<CallOptions, 'signal'>): Promise<boolean>;
-    /** One vector a text, in the order of the texts, as plain arrays. */
+    /** Returns one vector per text, in the order of the texts, as plain arrays. */
     embed(texts: readonly string[], options?: CallOptions): Promise<number[][]>;
-    /** The same, trying each batch again up to `maxRetries` times, by default `retries` of the configuration. */
+    /** The same, retrying each batch up to `maxRetries` times; the default is `retries` of the configuration. */
     embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]>;
-    /** The same as {@link ManagedEmbedder.embed} without the copies that plain arrays take. */
+    /** Like {@link ManagedEmbedder.embed}, without the cost of copying to plain arrays. */
     embedTyped(texts: readonly string[], options?: CallOptions): Promise<Float32Array[]>;
-    /** Whether `maxFilesBeforeRestart` or `maxMemoryMB` is reached. False without a session. */
+    /** Whether `maxFilesBeforeRestart` or `maxMemoryMB` is reached; false without a session. */
     shouldRestart(): Promise<boolean>;
     /**
-     * Puts a fresh session in place of the old one, which answers its calls first. Without one it starts as `initialize`
-     * does. Rejects when the start fails; the old session then stays, unless the two cannot be there at once.
+     * Replaces the session with a fresh one; the old one completes its calls first. Without a session it does the same as
+     * `initialize`. Rejects if the start fails; the old session then stays, unless the two cannot exist at the same time.
      */
     restart(): Promise<void>;
     /**
-     * Takes no more calls, waits for those under way up to `drainTimeout`, and frees everything. A start that is under way is
-     * cancelled. Never rejects.
+     * Stops accepting calls, waits up to `drainTimeout` for those in progress, and frees everything. Cancels a start in
+     * progress. Never rejects.
      */
     shutdown(): Promise<void>;
     getStats(): IEmbedderStats;
 }
 
-/** Every file of a hub model is in the cache, fetched now or before. */
+/** All files of a hub model are in the cache, whether downloaded now or before. */
 export declare interface ModelCachedEvent {
     readonly type: 'model_cached';
     /** The model's id on the hub. */
     readonly model: string;
 }
 
-/** What a loaded embedder is: everything that decides its vectors. */
+/** Describes a loaded model: everything that determines its vectors. */
 export declare interface ModelInfo {
-    /** The model's id on the hub where its files tell it, else the name of its folder. */
+    /** The model's id on the hub if its files contain it, else the name of its folder. */
     readonly model: string;
     /** The commit of a model from the hub; `null` for a folder. */
     readonly revision: string | null;
@@ -726,31 +731,31 @@ export declare interface ModelInfo {
     readonly path: string;
     /** The ONNX file. */
     readonly modelFile: string;
-    /** Numbers in a vector. */
+    /** Length of a vector. */
     readonly dimension: number;
     /**
-     * Lengths that the vectors were trained to be cut to with {@link truncateDimensions}: `matryoshka_dimensions` of the model's
-     * config.json. Empty where it says nothing, which is so for most models, even for some that were.
+     * Lengths to which the model was trained to have its vectors cut with {@link truncateDimensions}: `matryoshka_dimensions`
+     * in the model's config.json. Empty if it has none, as for most models, even some that were trained for it.
      */
     readonly matryoshkaDimensions: readonly number[];
-    /** Tokens that are read of a text, special tokens included. */
+    /** Maximum number of tokens of a text, special tokens included. Longer texts are truncated. */
     readonly maxTokens: number;
-    /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
+    /** How token embeddings are combined into one vector; `'model'` if the model itself outputs one vector per text. */
     readonly pooling: Pooling | 'model';
-    /** Whether vectors have length 1 unless a call says otherwise. */
+    /** Whether vectors are scaled to length 1 unless a call says otherwise. */
     readonly normalize: boolean;
-    /** The numbers that the model computes in. */
+    /** The number format that the model computes in. */
     readonly precision: Precision;
-    /** Threads that compute. */
+    /** Number of threads that compute. */
     readonly threads: number;
     /**
-     * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
-     * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
-     * Of 8-bit weights those count that they were made from, so that a folder of `sentence-embedder prepare --out` and the same
-     * made on this machine are one space.
+     * Identifies the vector space: 64 hexadecimal digits that depend on the weights, tokenizer.json, pooling, `normalize`,
+     * `maxTokens` and `precision`. Vectors of two embedders are comparable if their fingerprints are equal. For 8-bit
+     * weights, the original weights count, so a folder written by `sentence-embedder prepare --out` and weights converted on
+     * this machine are the same space.
      */
     readonly fingerprint: string;
-    /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
+    /** The source of each value: a file of the model, the catalogue of known models, an option, or a rule. */
     readonly sources: {
         readonly maxTokens: string;
         readonly pooling: string;
@@ -761,20 +766,20 @@ export declare interface ModelInfo {
 /** The model is ready. */
 export declare interface ModelLoadedEvent {
     readonly type: 'model_loaded';
-    /** The model as {@link LoadOptions.model} named it. */
+    /** The model, as named in {@link LoadOptions.model}. */
     readonly model: string;
-    /** Numbers in a vector. */
+    /** Length of a vector. */
     readonly dimension: number;
     /** How long the load took, in milliseconds. */
     readonly loadTimeMs: number;
-    /** Whether nothing had to be fetched. */
+    /** Whether nothing had to be downloaded. */
     readonly fromCache: boolean;
 }
 
 /** Options of the kind `'ollama'`. */
 export declare interface OllamaConfig extends IEmbedderConfig {
     ollama?: ServerOptions & {
-        /** The name that Ollama knows the model by, such as `'bge-m3'`; default: `modelName`. */
+        /** The model's name in Ollama, such as `'bge-m3'`; default: `modelName`. */
         model?: string;
     };
 }
@@ -785,59 +790,58 @@ export declare class OllamaEmbedder extends ManagedEmbedder {
 }
 
 /**
- * How the token embeddings of a text become one vector: their mean, the first token's (`cls`), or the largest value of
+ * How the token embeddings of a text are combined into one vector: their mean, the first token's (`cls`), or the maximum of
  * each dimension.
  */
 export declare type Pooling = 'mean' | 'cls' | 'max';
 
-/** The numbers in which the model's weights are stored and multiplied. */
+/** The number format in which the model's weights are stored and multiplied. */
 export declare type Precision = 'fp32' | 'int8';
 
-/** A copy of the model that loads faster is made, once. */
+/** A copy of the model that loads faster is being made. This happens once. */
 export declare interface PreparingEvent {
     readonly type: 'preparing';
-    /** The model as {@link LoadOptions.model} named it. */
+    /** The model, as named in {@link LoadOptions.model}. */
     readonly model: string;
 }
 
-/**
- * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.
- */
+/** The lane that a call waits in. `interactive` calls go before `bulk` calls, which they can slow down but never starve. */
 export declare type Priority = 'interactive' | 'bulk';
 
 /**
- * Vectors in a quarter of the memory: `round(x / scale)`, where a vector's `scale` is its largest `|x|` divided by 127. That is
- * the symmetric case of the scheme in Jacob et al., Quantization and Training of Neural Networks for Efficient
- * Integer-Arithmetic-Only Inference (2018), a scale a vector. `value * scale` is off from `x` by `scale / 2` at most. The cosine
- * of two vectors does not depend on their scales: a database that compares by cosine needs `vectors` alone.
+ * Compresses vectors to a quarter of the memory as `round(x / scale)`, where a vector's `scale` is its largest `|x|`
+ * divided by 127. `value * scale` differs from `x` by at most `scale / 2`. Scales do not affect cosine similarity: a
+ * database that compares by cosine needs `vectors` alone. Zero vectors stay zero, with a scale of 0. docs/vectors.md shows
+ * the loss on real texts.
  *
- * docs/vectors.md has what is lost on real texts. Vectors of zeros stay zeros, with a scale of 0.
+ * This is symmetric quantisation as in Jacob et al., Quantization and Training of Neural Networks for Efficient
+ * Integer-Arithmetic-Only Inference (2018), with one scale per vector.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for vectors of different lengths and for numbers that are not finite.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if lengths differ or a number is not finite.
  */
 export declare function quantizeInt8(vectors: readonly Float32Array[]): Int8Vectors;
 
-/** The stamp in an index's folder; nothing where there is none, or where the file is something else. */
+/** Reads the stamp in an index's folder; `undefined` if there is none or the file is not a valid stamp. */
 export declare function readIndexStamp(dir: string): Promise<IndexStamp | undefined>;
 
 /** A session is about to be replaced. */
 export declare interface RestartEvent {
     readonly type: 'restart';
     readonly kind: EmbedderKind;
-    /** Whether the host asked for it or the session failed. */
+    /** Whether the app requested it or the session failed. */
     readonly reason: 'requested' | 'failure';
-    /** Which of the three attempts this is; 1 if it was asked for. */
+    /** The number of this attempt, from 1 to 3; 1 if the app requested it. */
     readonly attempt: number;
-    /** Why it failed. */
+    /** The failure that caused it. */
     readonly error?: EmbedError;
 }
 
-/** Where a server is, and how it gets ready. */
+/** The address of a server, and how long it may take to start. */
 export declare interface ServerOptions {
     /** The server's address, without a path. */
     url?: string;
     /**
-     * How long the server may take to be ready, in milliseconds.
+     * How long the server may take to become ready, in milliseconds.
      * @defaultValue `120000`
      */
     startTimeout?: number;
@@ -846,17 +850,17 @@ export declare interface ServerOptions {
 /** Options of the kind `'sidecar'`: the HTTP server that this package replaces. */
 export declare interface SidecarConfig extends IEmbedderConfig {
     sidecar?: ServerOptions & {
-        /** The name that the sidecar knows the model by; default: `modelName`, of which a folder's last name counts. */
+        /** The model's name in the sidecar; default: `modelName`, or the last part of it if that is a path. */
         model?: string;
         /**
-         * How token embeddings become one vector.
+         * How token embeddings are combined into one vector.
          * @defaultValue `'mean'`
          */
         pooling?: Pooling;
         /**
-         * The program that is the server, if this process is to start it: started unless one answers already, stopped by
+         * The server's program, if this process is to start it. It is started unless a server already answers, and stopped by
          * `shutdown` and when this process exits. A signal that ends this process, such as SIGTERM without a listener, leaves
-         * it running: the next start then finds that it answers, and takes it, but nobody stops it any more.
+         * it running: the next start then uses it, but nothing stops it any more.
          */
         command?: {
             file: string;
@@ -867,45 +871,45 @@ export declare interface SidecarConfig extends IEmbedderConfig {
     };
 }
 
-/** An {@link IEmbedder} over the sidecar: one request at a time, as its own client did. */
+/** An {@link IEmbedder} over the sidecar. Like the sidecar's own client, it sends one request at a time. */
 export declare class SidecarEmbedder extends ManagedEmbedder {
     constructor(config?: SidecarConfig);
 }
 
-/** A step of a start. */
+/** A stage of a start. */
 export declare interface StageEvent {
     readonly type: 'stage';
     readonly stage: Exclude<StartupStage, 'error'>;
     readonly kind: EmbedderKind;
-    /** The step in words. */
+    /** A description of the stage. */
     readonly message: string;
-    /** How much of this step is done, from 0 to 1, where it is known. */
+    /** Progress of this stage, from 0 to 1, if known. */
     readonly progress?: number;
 }
 
-/** What an embedder has to be for a stamp: an {@link Embedder}, or an {@link IEmbedder} of this package that has started. */
+/** An embedder with a known vector space: an {@link Embedder}, or a started {@link IEmbedder} of this package. */
 export declare type Stampable = Embedder | {
     readonly space: VectorSpace | undefined;
 };
 
 /**
- * Steps from `initialize` to an answer, in this order; those that are not needed are left out, and none comes after a
- * later one. A prepared copy that turns out to be damaged is made again while the stage is `'loading'`.
+ * The stages of a start, in this order. Unnecessary ones are left out, and a start never goes back to an earlier one. A
+ * damaged prepared copy is made again during `'loading'`.
  */
 export declare type StartupStage = 'checking' | 'downloading' | 'preparing' | 'loading' | 'ready' | 'error';
 
 /** What {@link Embedder.embedStream} yields. */
 export declare interface StreamedVector {
-    /** The text's place in the source, from 0. */
+    /** The text's position in the source, from 0. */
     index: number;
-    /** A view over the buffer of its batch; `slice()` makes a copy that stands alone. */
+    /** A view into the buffer of its batch; `slice()` makes an independent copy. */
     vector: Float32Array;
 }
 
-/** Options of {@link Embedder.embedStream}: those of each batch, and its size. */
+/** Options of {@link Embedder.embedStream}: the batch size, and the options of each batch. */
 export declare interface StreamOptions extends Omit<EmbedOptions, 'onProgress'> {
     /**
-     * Texts that are taken from the source and embedded together: from 1 to 65,536. It bounds how far the source is read ahead.
+     * Number of texts that are read from the source and embedded together: from 1 to 65,536. Limits how far it reads ahead.
      * @defaultValue 256
      */
     batchSize?: number;
@@ -914,38 +918,40 @@ export declare interface StreamOptions extends Omit<EmbedOptions, 'onProgress'> 
 /** Options of the kind `'test'`. */
 export declare interface TestConfig extends IEmbedderConfig {
     /**
-     * Numbers in a vector: from 1 to 65,536.
+     * Length of a vector: from 1 to 65,536.
      * @defaultValue `768`
      */
     dimension?: number;
 }
 
 /**
- * The `k` vectors with the highest cosine to `query`, best first, of equal ones the first; all of them if there are fewer. Every
- * vector is looked at, where it lies: nothing is copied, approximated or kept. Vectors with NaN or an infinite number are left out.
+ * The `k` vectors with the highest cosine similarity to `query`, best first, ties in order of index; all if there are
+ * fewer. The search is exact: it compares every vector in place, without copies. Vectors with NaN or infinite numbers are
+ * skipped.
  *
- * `vectors` is the list that `embedBatch` gives, or one `Float32Array` with a vector after the other, each as long as `query`:
- * a large one is faster that way. Nobody may write to them meanwhile, which only other threads could.
+ * `vectors` is the array that `embedBatch` returns, or one `Float32Array` of consecutive vectors, each as long as `query`,
+ * which is faster for large sets. Other threads must not write to them meanwhile.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for vectors of another length, a `query` that is empty or not finite, and a `k` below 1.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if lengths differ, `query` is empty or not finite, or `k` is below 1.
  */
 export declare function topK(query: Float32Array, vectors: Float32Array | readonly Float32Array[], k: number): VectorMatch[];
 
 /**
- * The first `dimensions` numbers of each vector, scaled to length 1: for models that were trained so that these say most (Kusupati
- * et al., Matryoshka Representation Learning, 2022). Vectors of zeros stay zeros. What is cut is another vector space than what is not.
+ * Cuts vectors to their first `dimensions` numbers and scales them to length 1. For models trained so that these carry the
+ * most information (Kusupati et al., Matryoshka Representation Learning, 2022). Zero vectors stay zero. Cut vectors are a
+ * vector space of their own.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` if the model was not trained for that length, unless `force` is true; for vectors of
- * different lengths, and for numbers that are not finite.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` if the model was not trained for that length (unless `force` is true), if lengths
+ * differ, or if a number is not finite.
  */
 export declare function truncateDimensions(vectors: readonly Float32Array[], dimensions: number, options?: TruncateOptions): Float32Array[];
 
 /** Options of {@link truncateDimensions}. */
 export declare interface TruncateOptions {
-    /** The `info` of the embedder that made the vectors: it says which lengths the model was trained for. */
+    /** The `info` of the embedder that made the vectors, which contains the lengths that the model was trained for. */
     model?: Pick<ModelInfo, 'matryoshkaDimensions'>;
     /**
-     * Whether to cut vectors of a model that is not known to be trained for that: what is lost then was measured by nobody.
+     * Whether to cut vectors of a model that is not known to be trained for it. The loss is then unknown.
      * @defaultValue `false`
      */
     force?: boolean;
@@ -953,43 +959,43 @@ export declare interface TruncateOptions {
 
 /** A vector that {@link topK} found. */
 export declare interface VectorMatch {
-    /** Its place among the vectors, from 0. */
+    /** Its position among the vectors, from 0. */
     readonly index: number;
-    /** The cosine of its angle to the query, from -1 to 1. */
+    /** Its cosine similarity to the query, from -1 to 1. */
     readonly score: number;
 }
 
-/** What decides the vectors of an embedder, as far as it is known: what index stamps say and compare. */
+/** Everything known to determine the vectors of an embedder: what index stamps store and compare. */
 export declare interface VectorSpace {
     readonly kind: EmbedderKind;
     /** The model's id or name. */
     readonly model: string;
-    /** The commit of a model from the hub; `null` where it is not known. */
+    /** The commit of a model from the hub; `null` if unknown. */
     readonly revision: string | null;
-    /** Numbers in a vector. */
+    /** Length of a vector. */
     readonly dimension: number;
-    /** Tokens that are read of a text; `null` where it is not known. */
+    /** Maximum number of tokens of a text; `null` if unknown. */
     readonly maxTokens: number | null;
-    /** How token embeddings become one vector; `null` where it is not known. */
+    /** How token embeddings are combined into one vector; `null` if unknown. */
     readonly pooling: string | null;
-    /** Whether vectors have length 1. */
+    /** Whether vectors are scaled to length 1. */
     readonly normalize: boolean;
-    /** The numbers that the model computes in; `null` where it is not known. */
+    /** The number format that the model computes in; `null` if unknown. */
     readonly precision: Precision | null;
-    /** Names the space exactly; `null` where nothing does. */
+    /** Identifies the space exactly; `null` if there is no such identifier. */
     readonly fingerprint: string | null;
 }
 
-/** Something did not work that the load can do without. */
+/** Something failed that the load can do without. */
 export declare interface WarningEvent {
     readonly type: 'warning';
-    /** What, why, and what is done instead. */
+    /** What failed, why, and what happens instead. */
     readonly message: string;
 }
 
 /**
- * Writes the stamp of what `embedder` makes into an index's folder, which is made if it is not there. Whoever reads
- * meanwhile sees the old stamp or the new one.
+ * Writes the stamp of `embedder` into an index's folder, which is created if needed. The file is replaced atomically:
+ * readers see the old stamp or the new one.
  */
 export declare function writeIndexStamp(dir: string, embedder: Stampable): Promise<IndexStamp>;
 

@@ -1,21 +1,21 @@
 // Made from lib/ by "npm run build:types". Change the sources instead.
-/** Options that every adapter has. */
+/** Options of every adapter. */
 export declare interface AdapterOptions {
-    /** What is put before texts. What is not given is what the model's own configuration says. */
+    /** Text to put before each text. The default is the model's own configuration. */
     prompts?: RetrievalPrompts;
 }
 
-/** What {@link Embedder.embedDetailed} answers: one entry a text in each list, in the order of the texts. */
+/** The result of {@link Embedder.embedDetailed}. Each array has one entry per text, in the order of the texts. */
 export declare interface DetailedEmbeddings {
-    /** One vector a text: views over one buffer. */
+    /** The vectors: views into one buffer. */
     vectors: Float32Array[];
-    /** Tokens of each text before truncation, special tokens included. */
+    /** Number of tokens of each text before truncation, special tokens included. */
     tokenCounts: Uint32Array;
     /** Whether the end of the text was cut off because it has more than `maxTokens` tokens. */
     truncated: boolean[];
 }
 
-/** What a model gives back. */
+/** The result that a model returns. */
 export declare interface EmbedAnswer {
     embeddings: number[][];
     usage: {
@@ -24,78 +24,78 @@ export declare interface EmbedAnswer {
     warnings: [];
 }
 
-/** What the AI SDK gives to a model. */
+/** The arguments that the AI SDK passes to a model. */
 export declare interface EmbedCall {
     values: string[];
-    /** How long the vectors are to be: a length in `info.matryoshkaDimensions`, as {@link truncateDimensions} cuts them. */
+    /** Length of the vectors: one in `info.matryoshkaDimensions`, to which {@link truncateDimensions} cuts them. */
     dimensions?: number;
     abortSignal?: AbortSignal;
-    /** Of these the model reads `{ 'sentence-embedder': { inputType } }`. */
+    /** The model reads `{ 'sentence-embedder': { inputType } }` from these. */
     providerOptions?: Record<string, Record<string, unknown>>;
 }
 
-/** What an adapter needs of an embedder: an `Embedder` has it. */
+/** What an adapter needs of an embedder; an `Embedder` has it. */
 export declare interface EmbedderLike {
     /** The model. */
     readonly info: ModelInfo;
-    /** The vectors of texts, in their order, with their token counts. */
+    /** Returns the vectors of texts in their order, with their token counts. */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 
 /** Options of {@link sentenceEmbedder}. */
 export declare interface EmbeddingModelOptions<Version extends SpecificationVersion = 'v4'> extends AdapterOptions {
     /**
-     * What the values are. `providerOptions: { 'sentence-embedder': { inputType } }` overrides it for one call.
-     * @defaultValue one value is taken for a query and more for documents, which decides their lane; for a model with
-     * prompts that would decide the vectors too, and is refused with `ERR_EMBED_INVALID_ARGUMENT`
+     * The role of the values. `providerOptions: { 'sentence-embedder': { inputType } }` overrides it for one call.
+     * @defaultValue a single value is a query, several are documents; this only affects their lane. If the model has prompts,
+     * it would also affect the vectors, so the call rejects with `ERR_EMBED_INVALID_ARGUMENT`
      */
     inputType?: InputType;
     /**
-     * Which specification the model says it is of. AI SDK 6 refuses any later than `'v3'`; AI SDK 7 takes both.
-     * @defaultValue `'v4'`, which is the current one
+     * The specification version that the model declares. AI SDK 6 accepts only `'v3'`; AI SDK 7 accepts both.
+     * @defaultValue `'v4'`, the current one
      */
     specificationVersion?: Version;
 }
 
-/** Options of one embedding call. Every one may be left out; an unknown name is refused. */
+/** Options of one embedding call. All are optional; unknown names are rejected. */
 export declare interface EmbedOptions {
     /**
-     * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls as it runs.
+     * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls while it runs.
      * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
      */
     priority?: Priority;
-    /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
     signal?: AbortSignal;
     /**
-     * How long the call may take, waiting included, before it rejects with `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647
-     * milliseconds.
+     * The time limit of the call in milliseconds, including time in the queue, after which it rejects with
+     * `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647.
      * @defaultValue no limit
      */
     timeoutMs?: number;
     /**
-     * What happens to a text of more than `maxTokens` tokens: its beginning is embedded, or the whole call rejects with
+     * What happens to a text of more than `maxTokens` tokens: its end is cut off, or the whole call rejects with
      * `ERR_EMBED_TOO_LONG`.
      * @defaultValue `'truncate'`
      */
     overflow?: 'truncate' | 'error';
     /**
      * Whether the vectors are scaled to length 1.
-     * @defaultValue the `normalize` that the embedder was loaded with
+     * @defaultValue the embedder's own setting
      */
     normalize?: boolean;
     /**
-     * Called on the JavaScript thread as texts are done. `done` never falls and ends at `total`, the number of texts. An
-     * exception that it throws is reported as uncaught and does not disturb the call.
+     * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
+     * texts. If it throws, the error is reported as an uncaught exception and the call continues.
      */
     onProgress?: (done: number, total: number) => void;
 }
 
-/** What a text is in retrieval: the question, or one of the texts that are searched. */
+/** The role of a text in retrieval: the question, or one of the documents that are searched. */
 export declare type InputType = 'query' | 'document';
 
-/** What a loaded embedder is: everything that decides its vectors. */
+/** Describes a loaded model: everything that determines its vectors. */
 export declare interface ModelInfo {
-    /** The model's id on the hub where its files tell it, else the name of its folder. */
+    /** The model's id on the hub if its files contain it, else the name of its folder. */
     readonly model: string;
     /** The commit of a model from the hub; `null` for a folder. */
     readonly revision: string | null;
@@ -103,31 +103,31 @@ export declare interface ModelInfo {
     readonly path: string;
     /** The ONNX file. */
     readonly modelFile: string;
-    /** Numbers in a vector. */
+    /** Length of a vector. */
     readonly dimension: number;
     /**
-     * Lengths that the vectors were trained to be cut to with {@link truncateDimensions}: `matryoshka_dimensions` of the model's
-     * config.json. Empty where it says nothing, which is so for most models, even for some that were.
+     * Lengths to which the model was trained to have its vectors cut with {@link truncateDimensions}: `matryoshka_dimensions`
+     * in the model's config.json. Empty if it has none, as for most models, even some that were trained for it.
      */
     readonly matryoshkaDimensions: readonly number[];
-    /** Tokens that are read of a text, special tokens included. */
+    /** Maximum number of tokens of a text, special tokens included. Longer texts are truncated. */
     readonly maxTokens: number;
-    /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
+    /** How token embeddings are combined into one vector; `'model'` if the model itself outputs one vector per text. */
     readonly pooling: Pooling | 'model';
-    /** Whether vectors have length 1 unless a call says otherwise. */
+    /** Whether vectors are scaled to length 1 unless a call says otherwise. */
     readonly normalize: boolean;
-    /** The numbers that the model computes in. */
+    /** The number format that the model computes in. */
     readonly precision: Precision;
-    /** Threads that compute. */
+    /** Number of threads that compute. */
     readonly threads: number;
     /**
-     * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
-     * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
-     * Of 8-bit weights those count that they were made from, so that a folder of `sentence-embedder prepare --out` and the same
-     * made on this machine are one space.
+     * Identifies the vector space: 64 hexadecimal digits that depend on the weights, tokenizer.json, pooling, `normalize`,
+     * `maxTokens` and `precision`. Vectors of two embedders are comparable if their fingerprints are equal. For 8-bit
+     * weights, the original weights count, so a folder written by `sentence-embedder prepare --out` and weights converted on
+     * this machine are the same space.
      */
     readonly fingerprint: string;
-    /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
+    /** The source of each value: a file of the model, the catalogue of known models, an option, or a rule. */
     readonly sources: {
         readonly maxTokens: string;
         readonly pooling: string;
@@ -136,31 +136,29 @@ export declare interface ModelInfo {
 }
 
 /**
- * How the token embeddings of a text become one vector: their mean, the first token's (`cls`), or the largest value of
+ * How the token embeddings of a text are combined into one vector: their mean, the first token's (`cls`), or the maximum of
  * each dimension.
  */
 export declare type Pooling = 'mean' | 'cls' | 'max';
 
-/** The numbers in which the model's weights are stored and multiplied. */
+/** The number format in which the model's weights are stored and multiplied. */
 export declare type Precision = 'fp32' | 'int8';
 
-/**
- * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.
- */
+/** The lane that a call waits in. `interactive` calls go before `bulk` calls, which they can slow down but never starve. */
 export declare type Priority = 'interactive' | 'bulk';
 
 /**
- * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
- * role has the names that models' own configurations have for it, of which one may be given.
+ * Text to put before each text, by role, such as `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family.
+ * The document role has several names, as in models' own configurations; use only one of them.
  */
 export declare interface RetrievalPrompts {
     /**
-     * Put before a question.
+     * Text to put before a question.
      * @defaultValue the prompt `query` of the model's config_sentence_transformers.json, else nothing
      */
     query?: string;
     /**
-     * Put before a text that is searched.
+     * Text to put before a document.
      * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
      */
     document?: string;
@@ -171,11 +169,11 @@ export declare interface RetrievalPrompts {
 }
 
 /**
- * An embedding model over an `Embedder`, which stays the caller's to close. All values of an `embedMany` go to the embedder at
- * once; `abortSignal` is passed on; `usage.tokens` counts the tokens that the model read.
+ * Creates an embedding model over an `Embedder`, which you still have to close. All values of an `embedMany` go to the
+ * embedder together; `abortSignal` is passed on; `usage.tokens` is the number of tokens that the model has read.
  *
- * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and wrong values, and `ERR_EMBED_MODEL_INVALID` when the prompts of the
- * model cannot be used.
+ * Throws `ERR_EMBED_INVALID_ARGUMENT` for unknown options and invalid values, and `ERR_EMBED_MODEL_INVALID` if the model's
+ * prompts cannot be used.
  *
  * @example
  * ```ts
@@ -190,8 +188,8 @@ export declare interface RetrievalPrompts {
 export declare function sentenceEmbedder<Version extends SpecificationVersion = 'v4'>(embedder: EmbedderLike, options?: EmbeddingModelOptions<Version>): SentenceEmbeddingModel<NoInfer<Version>>;
 
 /**
- * The model that `embed` and `embedMany` take: `EmbeddingModelV4` of `@ai-sdk/provider`, or `EmbeddingModelV3`. It is written out
- * here: version 3 of that package does not know v4, and version 4 is an ES module, which types for CommonJS cannot import.
+ * The model for `embed` and `embedMany`: `EmbeddingModelV4` of `@ai-sdk/provider`, or `EmbeddingModelV3`. It is declared
+ * here because version 3 of that package lacks v4, and version 4 is an ES module, which types for CommonJS cannot import.
  */
 export declare interface SentenceEmbeddingModel<Version extends SpecificationVersion = 'v4'> {
     readonly specificationVersion: Version;
@@ -204,7 +202,7 @@ export declare interface SentenceEmbeddingModel<Version extends SpecificationVer
     doEmbed(options: EmbedCall): Promise<EmbedAnswer>;
 }
 
-/** The specifications of the AI SDK that a model can be of. For embeddings they differ in `dimensions` alone, which v4 has. */
+/** The specification versions of AI SDK models. For embeddings they differ only in `dimensions`, which v4 has. */
 export declare type SpecificationVersion = 'v3' | 'v4';
 
 export { }

@@ -1,200 +1,203 @@
 // Made from lib/ by "npm run build:types". Change the sources instead.
 import { TextEmbeddingFunction } from '@lancedb/lancedb/embedding';
 
-/** Options that every adapter has. */
+/** Options of every adapter. */
 export declare interface AdapterOptions {
-    /** What is put before texts. What is not given is what the model's own configuration says. */
+    /** Text to put before each text. The default is the model's own configuration. */
     prompts?: RetrievalPrompts;
 }
 
-/** Closes every embedder that functions of this module loaded. A later `sentenceEmbedder` or `openTable` loads afresh. */
+/**
+ * Closes all embedders that this module's functions have loaded. A later `sentenceEmbedder` or `openTable` loads them
+ * again.
+ */
 export declare function closeEmbedders(): Promise<void>;
 
-/** What {@link Embedder.embedDetailed} answers: one entry a text in each list, in the order of the texts. */
+/** The result of {@link Embedder.embedDetailed}. Each array has one entry per text, in the order of the texts. */
 export declare interface DetailedEmbeddings {
-    /** One vector a text: views over one buffer. */
+    /** The vectors: views into one buffer. */
     vectors: Float32Array[];
-    /** Tokens of each text before truncation, special tokens included. */
+    /** Number of tokens of each text before truncation, special tokens included. */
     tokenCounts: Uint32Array;
     /** Whether the end of the text was cut off because it has more than `maxTokens` tokens. */
     truncated: boolean[];
 }
 
-/** Bytes came in: told when a file is begun and complete, and in between at most 20 times a second. */
+/** Download progress: sent when a file starts and completes, and at most 20 times a second in between. */
 export declare interface DownloadProgressEvent {
     readonly type: 'download_progress';
     /** The file, relative to the model's folder. */
     readonly file: string;
-    /** Bytes of it that are here, those of an earlier attempt included. */
+    /** Bytes of the file downloaded so far, those of an earlier attempt included. */
     readonly loaded: number;
-    /** Bytes in it. */
+    /** Size of the file in bytes. */
     readonly total: number;
-    /** The share of all bytes of all files that is here, from 0 to 1. */
+    /** The downloaded share of all bytes of all files, from 0 to 1. */
     readonly overall: number;
 }
 
-/** The files of a hub model are not all in the cache: they are fetched now. */
+/** Some files of a hub model are not in the cache; their download starts. */
 export declare interface DownloadStartedEvent {
     readonly type: 'download_started';
     /** The model's id on the hub. */
     readonly model: string;
-    /** How many files are fetched. */
+    /** Number of files to download. */
     readonly files: number;
-    /** Bytes in all of them. */
+    /** Total size of these files in bytes. */
     readonly total: number;
 }
 
-/** What an adapter needs of an embedder: an `Embedder` has it. */
+/** What an adapter needs of an embedder; an `Embedder` has it. */
 export declare interface EmbedderLike {
     /** The model. */
     readonly info: ModelInfo;
-    /** The vectors of texts, in their order, with their token counts. */
+    /** Returns the vectors of texts in their order, with their token counts. */
     embedDetailed(texts: readonly string[], options?: EmbedOptions): Promise<DetailedEmbeddings>;
 }
 
-/** Options of one embedding call. Every one may be left out; an unknown name is refused. */
+/** Options of one embedding call. All are optional; unknown names are rejected. */
 export declare interface EmbedOptions {
     /**
-     * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls as it runs.
+     * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls while it runs.
      * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
      */
     priority?: Priority;
-    /** Cancels the call: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
     signal?: AbortSignal;
     /**
-     * How long the call may take, waiting included, before it rejects with `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647
-     * milliseconds.
+     * The time limit of the call in milliseconds, including time in the queue, after which it rejects with
+     * `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647.
      * @defaultValue no limit
      */
     timeoutMs?: number;
     /**
-     * What happens to a text of more than `maxTokens` tokens: its beginning is embedded, or the whole call rejects with
+     * What happens to a text of more than `maxTokens` tokens: its end is cut off, or the whole call rejects with
      * `ERR_EMBED_TOO_LONG`.
      * @defaultValue `'truncate'`
      */
     overflow?: 'truncate' | 'error';
     /**
      * Whether the vectors are scaled to length 1.
-     * @defaultValue the `normalize` that the embedder was loaded with
+     * @defaultValue the embedder's own setting
      */
     normalize?: boolean;
     /**
-     * Called on the JavaScript thread as texts are done. `done` never falls and ends at `total`, the number of texts. An
-     * exception that it throws is reported as uncaught and does not disturb the call.
+     * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
+     * texts. If it throws, the error is reported as an uncaught exception and the call continues.
      */
     onProgress?: (done: number, total: number) => void;
 }
 
-/** What a text is in retrieval: the question, or one of the texts that are searched. */
+/** The role of a text in retrieval: the question, or one of the documents that are searched. */
 export declare type InputType = 'query' | 'document';
 
 /**
- * One step of {@link Embedder.load}, as `onProgress` is told, in this order: `download_started`, `download_progress` many
- * times, `model_cached`, `preparing`, `loading`, `model_loaded`. What is not needed is left out. A prepared copy that turns out to be
- * damaged is prepared again after `loading`; one that cannot be made is told by `warning`, and the model is loaded as it is. More kinds
- * may be added: ignore those you do not know.
+ * A step of {@link Embedder.load}, passed to `onProgress`. The order is `download_started`, `download_progress` (many
+ * times), `model_cached`, `preparing`, `loading`, `model_loaded`; unnecessary steps are left out. A damaged prepared copy
+ * is made again after `loading`. If a copy cannot be made, there is a `warning` and the model is loaded without one. Later
+ * releases may add types: ignore those you do not know.
  */
 export declare type LoadEvent = DownloadStartedEvent | DownloadProgressEvent | ModelCachedEvent | PreparingEvent | LoadingEvent | WarningEvent | ModelLoadedEvent;
 
-/** The model, or the copy of it that was prepared, is opened. */
+/** The model, or its prepared copy, is being opened. */
 export declare interface LoadingEvent {
     readonly type: 'loading';
-    /** The model as {@link LoadOptions.model} named it. */
+    /** The model, as named in {@link LoadOptions.model}. */
     readonly model: string;
 }
 
-/** Options of {@link Embedder.load}. Every one may be left out; an unknown name is refused. */
+/** Options of {@link Embedder.load}. All are optional; unknown names are rejected. */
 export declare interface LoadOptions {
     /**
      * The model: a sentence-transformers folder, or the id of a model on the hub.
-     * An absolute path, or one that starts with `./` or `../`, is always a folder.
+     * An absolute path, or one that starts with `./` or `../`, is always treated as a folder.
      * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
      */
     model?: string;
     /**
      * The commit, tag or branch of a model on the hub. No effect on a folder.
-     * @defaultValue the commit that this release was tested with, for models it knows; otherwise `'main'`
+     * @defaultValue the commit that this release was tested with, for models that it knows; otherwise `'main'`
      */
     revision?: string;
     /**
-     * The numbers that the weights are kept and multiplied in. `'int8'` is made from the published weights on this machine at
-     * the first load, so it needs `prepare`; a folder that `sentence-embedder prepare --out` wrote has it already.
-     * @defaultValue the folder's own, which is `'fp32'` unless it was prepared otherwise
+     * The number format of the weights. `'int8'` weights are made from the published ones on this machine at the first load,
+     * which needs `prepare`; a folder written by `sentence-embedder prepare --out` already contains them.
+     * @defaultValue the folder's own: `'fp32'` unless it was prepared otherwise
      */
     precision?: Precision;
     /**
      * The ONNX file, relative to the model's folder.
-     * @defaultValue `onnx/model.onnx`, else `model.onnx`, whichever is there
+     * @defaultValue `onnx/model.onnx` if it exists, else `model.onnx`
      */
     modelFile?: string;
     /**
-     * Where fetched and prepared models are kept: a folder, created when needed. Its layout is that of the Python package
-     * huggingface_hub, with which it can be shared.
+     * The folder for downloaded and prepared models, created when needed. It has the layout of the Python package
+     * huggingface_hub and can be shared with it.
      * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
      */
     cacheDir?: string;
     /**
-     * Whether to refuse to touch the network: files that are missing reject with `ERR_EMBED_OFFLINE`.
-     * No effect on a folder, which never touches it, nor on a model whose files are all in the cache.
+     * Whether to stay off the network: missing files reject with `ERR_EMBED_OFFLINE`.
+     * Has no effect on a folder, which never needs the network, nor on a model whose files are all in the cache.
      * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
      */
     offline?: boolean;
     /**
-     * Whether to read every file and compare its hash before the model is used: with that of the cache for a model of the
-     * hub, with the manifest that `sentence-embedder pull --out` writes for a folder, which must have one. A file that differs
+     * Whether to read every file and compare its hash before the model is used: for a hub model with the hash in the cache,
+     * for a folder with the manifest that `pull --out` or `prepare --out` has written, which must exist. A file that differs
      * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
-     * @defaultValue `false`: files are verified when they are fetched
+     * @defaultValue `false`: files are verified when they are downloaded
      */
     verify?: boolean;
     /**
-     * Whether to keep a copy of the model that loads faster, made at the first load, and to load that from then on. The copy is
-     * for this processor and this version of ONNX Runtime, is read and compared with its hashes at each load, and is made again
-     * when it or the model was changed. It is in `cacheDir` under `prepared`, else in this user's folder for caches. When it
-     * cannot be made, a `warning` is told and the model is loaded as it is.
+     * Whether to make a copy of the model at the first load, and to load that from then on, which is faster. The copy is
+     * specific to this processor and this version of ONNX Runtime. Each load checks it against its hashes, and it is made
+     * again when it or the model has changed. It is kept in `cacheDir` under `prepared`, else in the user's cache folder. If
+     * it cannot be made, there is a `warning` and the model is loaded without it.
      * @defaultValue `true`
      */
     prepare?: boolean;
     /**
-     * How many threads compute: from 1 to 256.
-     * @defaultValue the number of physical cores that this process may use, at most 8
+     * Number of threads that compute: from 1 to 256.
+     * @defaultValue the physical cores available to this process, at most 8
      */
     threads?: number;
     /**
-     * The longest text that is read, in tokens, special tokens included: more than these, up to what the model can read.
-     * Longer texts are truncated, or refused with `overflow: 'error'`.
-     * @defaultValue what the model's own files say
+     * The maximum length of a text in tokens, special tokens included. It must exceed the number of special tokens and not
+     * the model's limit. Longer texts are truncated, or rejected with `overflow: 'error'`.
+     * @defaultValue from the model's files
      */
     maxTokens?: number;
     /**
-     * How token embeddings become one vector.
-     * @defaultValue what the model's own files say
+     * How token embeddings are combined into one vector.
+     * @defaultValue from the model's files
      */
     pooling?: Pooling;
     /**
-     * Whether vectors are scaled to length 1, so that their dot product is their cosine.
+     * Whether vectors are scaled to length 1, so that their dot product is their cosine similarity.
      * {@link EmbedOptions.normalize} overrides it for one call.
-     * @defaultValue what the model's own files say
+     * @defaultValue from the model's files
      */
     normalize?: boolean;
     /**
-     * Called on the JavaScript thread with each step of the load. An exception that it throws is reported as uncaught and
-     * does not disturb the load.
+     * Called on the JavaScript thread with each step of the load. If it throws, the error is reported as an uncaught
+     * exception and the load continues.
      */
     onProgress?: (event: LoadEvent) => void;
-    /** Cancels the load: it rejects with `ERR_EMBED_ABORTED`, whose `cause` is the signal's reason. */
+    /** Cancels the load, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
     signal?: AbortSignal;
 }
 
-/** Every file of a hub model is in the cache, fetched now or before. */
+/** All files of a hub model are in the cache, whether downloaded now or before. */
 export declare interface ModelCachedEvent {
     readonly type: 'model_cached';
     /** The model's id on the hub. */
     readonly model: string;
 }
 
-/** What a loaded embedder is: everything that decides its vectors. */
+/** Describes a loaded model: everything that determines its vectors. */
 export declare interface ModelInfo {
-    /** The model's id on the hub where its files tell it, else the name of its folder. */
+    /** The model's id on the hub if its files contain it, else the name of its folder. */
     readonly model: string;
     /** The commit of a model from the hub; `null` for a folder. */
     readonly revision: string | null;
@@ -202,31 +205,31 @@ export declare interface ModelInfo {
     readonly path: string;
     /** The ONNX file. */
     readonly modelFile: string;
-    /** Numbers in a vector. */
+    /** Length of a vector. */
     readonly dimension: number;
     /**
-     * Lengths that the vectors were trained to be cut to with {@link truncateDimensions}: `matryoshka_dimensions` of the model's
-     * config.json. Empty where it says nothing, which is so for most models, even for some that were.
+     * Lengths to which the model was trained to have its vectors cut with {@link truncateDimensions}: `matryoshka_dimensions`
+     * in the model's config.json. Empty if it has none, as for most models, even some that were trained for it.
      */
     readonly matryoshkaDimensions: readonly number[];
-    /** Tokens that are read of a text, special tokens included. */
+    /** Maximum number of tokens of a text, special tokens included. Longer texts are truncated. */
     readonly maxTokens: number;
-    /** How token embeddings become one vector; `'model'` where the model's output is one vector a text already. */
+    /** How token embeddings are combined into one vector; `'model'` if the model itself outputs one vector per text. */
     readonly pooling: Pooling | 'model';
-    /** Whether vectors have length 1 unless a call says otherwise. */
+    /** Whether vectors are scaled to length 1 unless a call says otherwise. */
     readonly normalize: boolean;
-    /** The numbers that the model computes in. */
+    /** The number format that the model computes in. */
     readonly precision: Precision;
-    /** Threads that compute. */
+    /** Number of threads that compute. */
     readonly threads: number;
     /**
-     * Names the vector space: 64 hexadecimal digits over the content of the weights and of tokenizer.json, pooling,
-     * `normalize`, `maxTokens` and `precision`. Vectors of two embedders can be compared if their fingerprints are the same.
-     * Of 8-bit weights those count that they were made from, so that a folder of `sentence-embedder prepare --out` and the same
-     * made on this machine are one space.
+     * Identifies the vector space: 64 hexadecimal digits that depend on the weights, tokenizer.json, pooling, `normalize`,
+     * `maxTokens` and `precision`. Vectors of two embedders are comparable if their fingerprints are equal. For 8-bit
+     * weights, the original weights count, so a folder written by `sentence-embedder prepare --out` and weights converted on
+     * this machine are the same space.
      */
     readonly fingerprint: string;
-    /** Where a value came from: a file of the model, the catalogue of known models, an option, or a rule. */
+    /** The source of each value: a file of the model, the catalogue of known models, an option, or a rule. */
     readonly sources: {
         readonly maxTokens: string;
         readonly pooling: string;
@@ -237,49 +240,47 @@ export declare interface ModelInfo {
 /** The model is ready. */
 export declare interface ModelLoadedEvent {
     readonly type: 'model_loaded';
-    /** The model as {@link LoadOptions.model} named it. */
+    /** The model, as named in {@link LoadOptions.model}. */
     readonly model: string;
-    /** Numbers in a vector. */
+    /** Length of a vector. */
     readonly dimension: number;
     /** How long the load took, in milliseconds. */
     readonly loadTimeMs: number;
-    /** Whether nothing had to be fetched. */
+    /** Whether nothing had to be downloaded. */
     readonly fromCache: boolean;
 }
 
 /**
- * How the token embeddings of a text become one vector: their mean, the first token's (`cls`), or the largest value of
+ * How the token embeddings of a text are combined into one vector: their mean, the first token's (`cls`), or the maximum of
  * each dimension.
  */
 export declare type Pooling = 'mean' | 'cls' | 'max';
 
-/** The numbers in which the model's weights are stored and multiplied. */
+/** The number format in which the model's weights are stored and multiplied. */
 export declare type Precision = 'fp32' | 'int8';
 
-/** A copy of the model that loads faster is made, once. */
+/** A copy of the model that loads faster is being made. This happens once. */
 export declare interface PreparingEvent {
     readonly type: 'preparing';
-    /** The model as {@link LoadOptions.model} named it. */
+    /** The model, as named in {@link LoadOptions.model}. */
     readonly model: string;
 }
 
-/**
- * Which of two lanes a call waits in: `interactive` goes before `bulk`, which it can slow down but never starve.
- */
+/** The lane that a call waits in. `interactive` calls go before `bulk` calls, which they can slow down but never starve. */
 export declare type Priority = 'interactive' | 'bulk';
 
 /**
- * What is put before a text, by its role: `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family. The second
- * role has the names that models' own configurations have for it, of which one may be given.
+ * Text to put before each text, by role, such as `{ query: 'query: ', passage: 'passage: ' }` for models of the E5 family.
+ * The document role has several names, as in models' own configurations; use only one of them.
  */
 export declare interface RetrievalPrompts {
     /**
-     * Put before a question.
+     * Text to put before a question.
      * @defaultValue the prompt `query` of the model's config_sentence_transformers.json, else nothing
      */
     query?: string;
     /**
-     * Put before a text that is searched.
+     * Text to put before a document.
      * @defaultValue the prompt `document`, else `passage`, else `corpus` of the same file, else nothing
      */
     document?: string;
@@ -290,7 +291,7 @@ export declare interface RetrievalPrompts {
 }
 
 /**
- * A loaded embedding function for `LanceSchema`, or for `createTable` with `embeddingFunction`.
+ * Loads an embedding function for `LanceSchema`, or for `createTable` with `embeddingFunction`.
  *
  * @example
  * ```ts
@@ -304,36 +305,36 @@ export declare interface RetrievalPrompts {
 export declare function sentenceEmbedder(options?: SentenceEmbedderOptions): Promise<SentenceEmbedderFunction>;
 
 /**
- * An embedding function whose vectors come from an `Embedder` that all functions with the same options share. Make it
- * with {@link sentenceEmbedder}. Importing this module registers it as `sentence-embedder`.
+ * An embedding function. All functions with the same options share one `Embedder`. Create it with {@link sentenceEmbedder}.
+ * Importing this module registers it as `sentence-embedder`.
  */
 export declare class SentenceEmbedderFunction extends TextEmbeddingFunction<SentenceEmbedderOptions> {
     #private;
     constructor(options?: SentenceEmbedderOptions);
-    /** Loads the model, once a process. Rejects as `Embedder.load` does. */
+    /** Loads the model, once per process. Rejects as `Embedder.load` does. */
     init(): Promise<void>;
-    /** Numbers in a vector, once the model is loaded. */
+    /** Length of a vector, once the model is loaded. */
     ndims(): number | undefined;
-    /** The vector of a question, in the interactive lane. */
+    /** Returns the vector of a question, in the interactive lane. */
     computeQueryEmbeddings(text: string): Promise<number[]>;
-    /** One vector a text, in the bulk lane. */
+    /** Returns one vector per text, in the bulk lane. */
     generateEmbeddings(texts: string[]): Promise<number[][]>;
 }
 
 /**
- * What a table's metadata keeps of the embedder, so that another process that opens the table can load it again: that of a
- * folder which is there is its absolute path. A text may be `'$var:NAME:DEFAULT'`, which `getRegistry().setVar` fills in: for
- * folders that differ between machines.
+ * The options that a table's metadata stores, so that another process that opens the table can load the embedder. Existing
+ * folders are stored as absolute paths. For folders that differ between machines, a string may be `'$var:NAME:DEFAULT'`,
+ * which `getRegistry().setVar` fills in.
  */
 export declare interface SentenceEmbedderOptions extends Omit<LoadOptions, 'onProgress' | 'signal'> {
-    /** What is put before texts. What is not given is what the model's own configuration says. */
+    /** Text to put before each text. The default is the model's own configuration. */
     prompts?: RetrievalPrompts;
 }
 
-/** Something did not work that the load can do without. */
+/** Something failed that the load can do without. */
 export declare interface WarningEvent {
     readonly type: 'warning';
-    /** What, why, and what is done instead. */
+    /** What failed, why, and what happens instead. */
     readonly message: string;
 }
 
