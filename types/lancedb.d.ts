@@ -121,7 +121,9 @@ export declare interface LoadOptions {
     revision?: string;
     /**
      * The number format of the weights. `'int8'` weights are made from the published ones on this machine at the first load,
-     * which needs `prepare`; a folder written by `sentence-embedder prepare --out` already contains them.
+     * which needs `prepare`; a folder written by `sentence-embedder prepare --out` already contains them. If they cannot be
+     * made, because the disk is full or cannot be written to, a `warning` event says so and the model is loaded in fp32: see
+     * {@link ModelInfo.precision}.
      * @defaultValue the folder's own: `'fp32'` unless it was prepared otherwise
      */
     precision?: Precision;
