@@ -171,7 +171,14 @@ impl Lane {
         if window.returned == window.entries.len()
             && let Some(window) = self.windows.remove(position)
         {
-            self.ready.extend(window.plan(threads, pack));
+            self.ready.extend(plan(window.rows(), threads, pack));
+        }
+    }
+
+    /// Takes back rows that did not run, as micro-batches before all others.
+    pub fn put_back(&mut self, rows: Vec<Row>, threads: usize, pack: bool) {
+        for batch in plan(rows, threads, pack).into_iter().rev() {
+            self.ready.push_front(batch);
         }
     }
 
@@ -265,11 +272,9 @@ impl Window {
         chunk
     }
 
-    /// Micro-batches in the order of the calls. Within a call the largest come first, so that all threads end their last
-    /// ones at about the same time.
-    fn plan(self, threads: usize, pack: bool) -> Vec<Vec<Row>> {
-        let mut rows: Vec<_> = self
-            .entries
+    /// What is to run of it.
+    fn rows(self) -> Vec<Row> {
+        self.entries
             .into_iter()
             .zip(self.sequences)
             .filter_map(|(entry, sequence)| {
@@ -279,31 +284,36 @@ impl Window {
                 })
             })
             .filter(|row| row.entry.call.purpose != Purpose::Count)
-            .map(Some)
-            .collect();
-        let lengths: Vec<_> = rows.iter().flatten().map(|row| row.sequence.ids.len()).collect();
-        let mut batches = if pack {
-            batch::pack(&lengths, MICRO_BATCH_TOKENS, threads)
-        } else {
-            let tokens: usize = lengths.iter().sum();
-            batch::plan(&lengths, MICRO_BATCH_TOKENS.min(tokens.div_ceil(threads)))
-        };
-        let call = |batch: &MicroBatch| {
-            let first = rows.get(*batch.members.first()?)?.as_ref();
-            first.map(|row| Arc::as_ptr(&row.entry.call))
-        };
-        for of_one_call in batches.chunk_by_mut(|a, b| call(a) == call(b)) {
-            of_one_call.sort_by_key(|batch| Reverse(batch.tokens));
-        }
-        batches
-            .into_iter()
-            .map(|batch| {
-                batch
-                    .members
-                    .into_iter()
-                    .filter_map(|member| rows.get_mut(member)?.take())
-                    .collect()
-            })
             .collect()
     }
+}
+
+/// Micro-batches in the order of the calls. Within a call the largest come first, so that all threads end their last
+/// ones at about the same time.
+fn plan(rows: Vec<Row>, threads: usize, pack: bool) -> Vec<Vec<Row>> {
+    let mut rows: Vec<_> = rows.into_iter().map(Some).collect();
+    let lengths: Vec<_> = rows.iter().flatten().map(|row| row.sequence.ids.len()).collect();
+    let mut batches = if pack {
+        batch::pack(&lengths, MICRO_BATCH_TOKENS, threads)
+    } else {
+        let tokens: usize = lengths.iter().sum();
+        batch::plan(&lengths, MICRO_BATCH_TOKENS.min(tokens.div_ceil(threads)))
+    };
+    let call = |batch: &MicroBatch| {
+        let first = rows.get(*batch.members.first()?)?.as_ref();
+        first.map(|row| Arc::as_ptr(&row.entry.call))
+    };
+    for of_one_call in batches.chunk_by_mut(|a, b| call(a) == call(b)) {
+        of_one_call.sort_by_key(|batch| Reverse(batch.tokens));
+    }
+    batches
+        .into_iter()
+        .map(|batch| {
+            batch
+                .members
+                .into_iter()
+                .filter_map(|member| rows.get_mut(member)?.take())
+                .collect()
+        })
+        .collect()
 }

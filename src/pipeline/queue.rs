@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::call::Call;
 use super::estimate::Estimate;
-use super::lane::{Chunk, Lane, Work};
+use super::lane::{Chunk, Lane, Row, Work};
 use super::tokenizer::Sequence;
 use crate::config::{MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority};
 
@@ -26,6 +26,8 @@ struct Busy {
     /// Of a run; nothing for what is being tokenised.
     cost: f64,
     since: Instant,
+    /// Was told to end at once, and is put back.
+    gives_way: bool,
 }
 
 /// All work that waits, and what is known of the work that runs.
@@ -42,6 +44,8 @@ pub struct Queue {
     holds_settled: bool,
     /// Interactive work served since bulk work last was, while bulk work waited.
     overtakes: u32,
+    /// Whether a bulk run has given way since one was last done. It must not for ever.
+    gave_way: bool,
     last_window: u64,
 }
 
@@ -56,6 +60,7 @@ impl Queue {
             estimate: Estimate::new(narrow),
             holds_settled: false,
             overtakes: 0,
+            gave_way: false,
             last_window: 0,
         }
     }
@@ -109,6 +114,7 @@ impl Queue {
                 priority,
                 cost,
                 since: now,
+                gives_way: false,
             });
         }
         Some((priority, work))
@@ -121,10 +127,36 @@ impl Queue {
         };
         // What did not run was cancelled or failed, and with it what else of its call waits.
         self.holds_settled |= !is_done;
+        if is_done && done.priority == Priority::Bulk && done.cost > 0.0 {
+            self.gave_way = false;
+        }
         if is_done && done.role == Role::Narrow {
             let seconds = now.saturating_duration_since(done.since).as_secs_f64();
             self.estimate.learn(done.cost, seconds);
         }
+    }
+
+    /// Whether the run of the worker at `place` is to end now and be [put back](Self::put_back), for interactive work that has just
+    /// come: if it is bulk work on all threads, which narrow workers can take over, and the last that gave way has been done.
+    pub fn make_way(&mut self, place: usize) -> bool {
+        if self.narrow == 0 || self.gave_way {
+            return false;
+        }
+        let running = self.busy.get_mut(place).and_then(Option::as_mut);
+        let gives_way = running
+            .filter(|busy| busy.role == Role::Wide && busy.priority == Priority::Bulk && busy.cost > 0.0);
+        let Some(busy) = gives_way else {
+            return false;
+        };
+        busy.gives_way = true;
+        self.gave_way = true;
+        true
+    }
+
+    /// Takes back a run that gave way, before all others.
+    pub fn put_back(&mut self, priority: Priority, rows: Vec<Row>) {
+        let (threads, pack) = (self.narrow.max(1), self.pack);
+        self.lane(priority).put_back(rows, threads, pack);
     }
 
     /// Takes back a chunk with what became of each text; `None` for one whose call is settled.
@@ -159,8 +191,8 @@ impl Queue {
 
     /// The rule for who may take what. It keeps the machine's cores busy without ever crowding them for long:
     ///
-    /// - Interactive work goes to the wide worker, at once, also beside running bulk work; to narrow ones when the
-    ///   wide one is busy.
+    /// - Interactive work goes to the wide worker, at once, also beside running bulk work, and in place of bulk work that it runs;
+    ///   to narrow ones when the wide one is busy with what does not give way.
     /// - Bulk work goes to the narrow workers, but the last of it to the wide one where that is done sooner, for which
     ///   idle narrow ones wait.
     fn may_serve(&self, role: Role, priority: Priority, now: Instant) -> bool {
@@ -170,7 +202,7 @@ impl Queue {
         let wide = self.busy.iter().flatten().find(|busy| busy.role == Role::Wide);
         match (role, priority) {
             (Role::Wide, Priority::Interactive) => true,
-            (Role::Narrow, Priority::Interactive) => wide.is_some(),
+            (Role::Narrow, Priority::Interactive) => wide.is_some_and(|busy| !busy.gives_way),
             (Role::Wide, Priority::Bulk) => {
                 let mut busy = self.busy.iter().flatten();
                 busy.all(|busy| busy.role != Role::Narrow) && self.ends_sooner_wide(now)

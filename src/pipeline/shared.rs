@@ -9,6 +9,7 @@ use super::faults::{self, Point};
 use super::queue::Queue;
 use super::stats::Recorder;
 use super::sync::{Condvar, Mutex, MutexGuard};
+use crate::config::Priority;
 use crate::error::{Error, ErrorKind};
 
 /// What the threads of an embedder have in common.
@@ -33,6 +34,10 @@ pub struct State {
 /// What a worker has in the model now.
 pub struct Running {
     pub calls: Vec<Arc<Call>>,
+    /// Whether it may be ended for interactive work, and is run again then.
+    pub may_give_way: bool,
+    /// Whether it was.
+    pub gave_way: bool,
     /// Ends the run early.
     pub stop: Box<dyn Fn() + Send>,
 }
@@ -42,6 +47,21 @@ impl Running {
     pub fn stop_if_unwanted(&self) {
         if self.calls.iter().all(|call| call.is_settled()) {
             (self.stop)();
+        }
+    }
+}
+
+impl State {
+    /// Ends a run that must not be in the way of interactive work, which has just come.
+    fn make_way(&mut self) {
+        for (place, running) in self.running.iter_mut().enumerate() {
+            if let Some(running) = running
+                && running.may_give_way
+                && self.queue.make_way(place)
+            {
+                running.gave_way = true;
+                (running.stop)();
+            }
         }
     }
 }
@@ -79,7 +99,11 @@ impl Shared {
         if timeout.is_some_and(|timeout| state.deadlines.push(&call, timeout, Instant::now())) {
             self.deadline.notify_one();
         }
+        let lane = call.lane;
         state.queue.push(call);
+        if lane == Priority::Interactive {
+            state.make_way();
+        }
         drop(state);
         self.work.notify_all();
     }

@@ -20,6 +20,15 @@ fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "A worker panicked over a call")
 }
 
+/// How a run ended.
+enum Ended {
+    Whole,
+    /// Not all of it ran, and the calls of what did not are rejected.
+    Broken,
+    /// None of it ran.
+    GaveWay(Vec<Row>),
+}
+
 /// One thread's part of an embedder.
 pub struct Worker<'a, M> {
     pub shared: &'a Shared,
@@ -51,14 +60,18 @@ impl<M: Model> Worker<'_, M> {
                 shared.work.notify_all();
             }
             drop(state);
-            let is_done = match work {
+            let ended = match work {
                 Work::Tokenize(chunk) => {
                     self.tokenize(priority, &chunk);
-                    true
+                    Ended::Whole
                 }
                 Work::Run(rows) => self.run(rows),
             };
             state = shared.lock();
+            let is_done = matches!(ended, Ended::Whole);
+            if let Ended::GaveWay(rows) = ended {
+                state.queue.put_back(priority, rows);
+            }
             state.queue.release(self.place, is_done, Instant::now());
             // Who may take what depends on who is busy: what this worker must leave may now be another's.
             shared.work.notify_all();
@@ -97,30 +110,32 @@ impl<M: Model> Worker<'_, M> {
     }
 
     /// Runs rows together. When that fails, the rows of each call are run again by themselves, so that a call
-    /// fails only through its own texts. Says whether they ran together to the end.
-    fn run(&mut self, rows: Vec<Row>) -> bool {
+    /// fails only through its own texts.
+    fn run(&mut self, rows: Vec<Row>) -> Ended {
         let mut calls: Vec<Arc<Call>> = Vec::new();
         for row in &rows {
             if !calls.iter().any(|call| Arc::ptr_eq(call, &row.entry.call)) {
                 calls.push(Arc::clone(&row.entry.call));
             }
         }
-        let Err(error) = self.try_run(&rows, &calls) else {
-            return true;
+        let error = match self.try_run(&rows, &calls, true) {
+            Ok(true) => return Ended::Whole,
+            Ok(false) => return Ended::GaveWay(rows),
+            Err(error) => error,
         };
         let failed: Vec<_> = calls.into_iter().filter(|call| !call.is_settled()).collect();
         if let [call] = failed.as_slice() {
             self.reject(call, error);
-            return false;
+            return Ended::Broken;
         }
         for call in failed {
             let own = |row: &&Row| Arc::ptr_eq(&row.entry.call, &call);
             let rows: Vec<_> = rows.iter().filter(own).collect();
-            if let Err(error) = self.try_run(&rows, std::slice::from_ref(&call)) {
+            if let Err(error) = self.try_run(&rows, std::slice::from_ref(&call), false) {
                 self.reject(&call, error);
             }
         }
-        false
+        Ended::Broken
     }
 
     /// Rejects a call through no wish of its caller.
@@ -132,11 +147,19 @@ impl<M: Model> Worker<'_, M> {
         }
     }
 
-    fn try_run<R: std::borrow::Borrow<Row>>(&mut self, rows: &[R], calls: &[Arc<Call>]) -> Result<()> {
+    /// Says whether the rows ran, which they did not if they gave way.
+    fn try_run<R: std::borrow::Borrow<Row>>(
+        &mut self,
+        rows: &[R],
+        calls: &[Arc<Call>],
+        may_give_way: bool,
+    ) -> Result<bool> {
         let stop = self.model.stop_handle()?;
         let stopped = stop.clone();
         let running = Running {
             calls: calls.to_vec(),
+            may_give_way,
+            gave_way: false,
             stop: Box::new(move || M::stop(&stopped)),
         };
         running.stop_if_unwanted();
@@ -147,7 +170,10 @@ impl<M: Model> Worker<'_, M> {
             self.model.run(&sequences, &stop)
         };
         let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()));
-        self.announce(None);
+        let ran = self.announce(None);
+        if outcome.is_err() && ran.is_some_and(|ran| ran.gave_way) {
+            return Ok(false);
+        }
         let (vectors, dimension) = outcome?;
         // A graph can give vectors of another width than it gave at load.
         if vectors.len() != rows.len() * dimension || calls.iter().any(|call| call.dimension != dimension) {
@@ -159,7 +185,7 @@ impl<M: Model> Worker<'_, M> {
             // Not to be run again: some of its texts are answered.
             calls.iter().for_each(|call| self.reject(call, panicked()));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Hands each row its vector.
@@ -177,8 +203,8 @@ impl<M: Model> Worker<'_, M> {
     }
 
     /// Tells the others what this worker runs. Whoever cancels or closes from now on can stop it; whoever did so
-    /// before is seen here.
-    fn announce(&self, running: Option<Running>) {
+    /// before is seen here. Answers what it ran before.
+    fn announce(&self, running: Option<Running>) -> Option<Running> {
         let mut state = self.shared.lock();
         if let Some(running) = &running {
             if let Some(refusal) = state.ended {
@@ -188,8 +214,7 @@ impl<M: Model> Worker<'_, M> {
             }
             running.stop_if_unwanted();
         }
-        if let Some(place) = state.running.get_mut(self.place) {
-            *place = running;
-        }
+        let place = state.running.get_mut(self.place)?;
+        std::mem::replace(place, running)
     }
 }

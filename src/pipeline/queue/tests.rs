@@ -29,6 +29,8 @@ enum Doing {
     Asleep,
     Awake,
     Busy(Priority, Work),
+    /// Told to end at once, which may come too late.
+    GivingWay(Priority, Work),
 }
 
 /// The workers as the scheduler drives them, one step at a time and in any order.
@@ -77,6 +79,16 @@ impl Machine {
         let call = Arc::new(call);
         self.calls.push((Arc::clone(&call), settled));
         self.queue.push(call);
+        if lane == Priority::Interactive {
+            for (place, (_, doing)) in self.workers.iter_mut().enumerate() {
+                if !matches!(doing, Doing::Busy(_, Work::Run(_))) || !self.queue.make_way(place) {
+                    continue;
+                }
+                if let Doing::Busy(priority, work) = std::mem::replace(doing, Doing::Awake) {
+                    *doing = Doing::GivingWay(priority, work);
+                }
+            }
+        }
         self.wake();
     }
 
@@ -113,14 +125,24 @@ impl Machine {
             }
             Step::Finish(which) => {
                 let count = self.workers.len();
+                let is_late = (which / count) % 2 == 1;
                 let (_, doing) = &mut self.workers[which % count];
-                if matches!(doing, Doing::Busy(..))
-                    && let Doing::Busy(priority, work) = std::mem::replace(doing, Doing::Awake)
-                {
-                    self.finish(priority, work);
-                    self.queue.release(which % count, true, self.now);
-                    self.wake();
+                if matches!(doing, Doing::Asleep | Doing::Awake) {
+                    return;
                 }
+                let is_done = match std::mem::replace(doing, Doing::Awake) {
+                    Doing::GivingWay(priority, Work::Run(rows)) if !is_late => {
+                        self.queue.put_back(priority, rows);
+                        false
+                    }
+                    Doing::Busy(priority, work) | Doing::GivingWay(priority, work) => {
+                        self.finish(priority, work);
+                        true
+                    }
+                    Doing::Asleep | Doing::Awake => unreachable!(),
+                };
+                self.queue.release(which % count, is_done, self.now);
+                self.wake();
             }
             Step::Wait(microseconds) => self.now += Duration::from_micros(microseconds),
         }
@@ -228,6 +250,10 @@ fn tokenise(machine: &mut Machine) {
     }
 }
 
+fn is_busy(machine: &Machine, which: usize) -> bool {
+    matches!(machine.workers[which].1, Doing::Busy(..))
+}
+
 fn is_running(machine: &Machine, which: usize) -> bool {
     matches!(machine.workers[which].1, Doing::Busy(_, Work::Run(_)))
 }
@@ -302,6 +328,52 @@ fn fewer_texts_than_threads_run_together_on_all_of_them_where_they_pack() {
         panic!("all threads have nothing to run")
     };
     assert_eq!(rows.len(), 4);
+}
+
+#[test]
+fn bulk_work_of_all_threads_makes_way_for_a_query_and_goes_on_beside_it() {
+    let mut machine = tokenised(2, true, &[128]);
+    machine.step(&Step::Look(0));
+    assert!(is_running(&machine, 0));
+    machine.arrive(Priority::Interactive, vec!["a query".to_owned()]);
+    machine.step(&Step::Look(1));
+    assert!(
+        !is_busy(&machine, 1),
+        "the query waits for the threads that are freed for it"
+    );
+    machine.step(&Step::Finish(0));
+    machine.step(&Step::Look(0));
+    assert_eq!(
+        machine.queue.depth(Priority::Interactive),
+        1,
+        "it is being tokenised"
+    );
+    machine.step(&Step::Look(1));
+    assert!(is_busy(&machine, 0) && is_running(&machine, 1));
+    machine.settle();
+    assert_eq!(machine.runs, [[1], [1]]);
+}
+
+#[test]
+fn bulk_work_that_has_made_way_is_done_before_any_does_so_again() {
+    let mut machine = tokenised(2, true, &[128]);
+    machine.step(&Step::Look(0));
+    let ask = |machine: &mut Machine| machine.arrive(Priority::Interactive, vec!["a query".to_owned()]);
+    ask(&mut machine);
+    // All threads go on by themselves, while the narrow workers are slow to wake.
+    while machine.queue.depth(Priority::Interactive) > 0 || !is_running(&machine, 0) {
+        machine.step(&Step::Finish(0));
+        machine.step(&Step::Look(0));
+    }
+    machine.step(&Step::Finish(0));
+    machine.step(&Step::Look(0));
+    assert!(is_running(&machine, 0) && machine.queue.depth(Priority::Bulk) == 0);
+    ask(&mut machine);
+    machine.step(&Step::Look(1));
+    assert!(
+        is_running(&machine, 0) && is_busy(&machine, 1),
+        "a narrow worker has the query"
+    );
 }
 
 #[test]
