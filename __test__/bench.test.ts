@@ -50,10 +50,10 @@ describe('a run', () => {
   });
 
   test('prints tables, and before them that the model is prepared', () => {
-    expect(outcome).toMatchObject({ status: 0, stderr: expect.stringMatching(/^Preparing .*bert …\n$/) as string });
+    expect(outcome).toMatchObject({ status: 0, stderr: expect.stringMatching(/^Preparing .*bert…\n$/) as string });
     expect(outcome.stdout).toContain('bert, fp32');
     expect(outcome.stdout).toMatch(/characters .* texts .* p50 ms .* p95 ms .* p99 ms .* texts\/s .* tokens\/s/);
-    expect(outcome.stdout).toContain('Callers at once');
+    expect(outcome.stdout).toContain('Concurrent callers');
   });
 
   test('has the rows that were asked for, with consistent figures', () => {
@@ -93,8 +93,8 @@ describe('a run', () => {
   test('writes one page that loads nothing', () => {
     const page = readFileSync(file('run.html'), 'utf8');
     expect(page).toContain('Throughput by batch size');
-    expect(page).toContain('Latency of a call, 300 characters a text');
-    expect(page).toContain('Throughput by callers at once');
+    expect(page).toContain('Latency per call, 300 characters per text');
+    expect(page).toContain('Throughput by concurrent callers');
     expect(page).toContain('uPlot=function');
     expect(page).not.toMatch(/(?:src|href)=|@import|url\(/);
   });
@@ -108,20 +108,23 @@ test('calls that fail are told, and have an exit status of their own', () => {
     ...['--export-json', file('failed.json')],
   );
   expect(status).toBe(3);
-  expect(stdout).toContain('Calls failed:');
-  expect(stdout).toContain('1 callers, 2 texts of 200 characters: ');
+  expect(stdout).toContain('Failed calls:');
+  expect(stdout).toContain('1 caller, 2 texts of 200 characters: ');
   expect(readRun('failed.json').rows.map(({ successRate }) => successRate)).toEqual([1, 0, 0, 0, 0]);
 });
 
 test.each([
-  [['--sizes', '1e12'], 'from 1 to 100000 for --sizes but received "1e12"'],
-  [['--batches', '1,1001'], 'from 1 to 1000 for --batches but received "1001"'],
-  [['--max-concurrency', '1000000000'], 'from 1 to 1000 for --max-concurrency but received "1000000000"'],
-  [['--iterations', '0x10'], 'from 1 to 10000 for --iterations but received "0x10"'],
-  [['--threads', ' 2'], 'of at least 1 for --threads but received " 2"'],
+  [['--sizes', '1e12'], 'whole numbers from 1 to 100000 for --sizes but received "1e12"'],
+  [['--batches', '1,1001'], 'whole numbers from 1 to 1000 for --batches but received "1001"'],
+  [
+    ['--max-concurrency', '1000000000'],
+    'a whole number from 1 to 1000 for --max-concurrency but received "1000000000"',
+  ],
+  [['--iterations', '0x10'], 'a whole number from 1 to 10000 for --iterations but received "0x10"'],
+  [['--threads', ' 2'], 'a whole number of at least 1 for --threads but received " 2"'],
 ])('%j is refused', (args, sentence) => {
   const { status, stderr } = cli('bench', ...args);
-  expect(stderr).toContain(`Expected whole numbers ${sentence}`);
+  expect(stderr).toContain(`Expected ${sentence}`);
   expect(status).toBe(2);
 });
 

@@ -22,7 +22,7 @@ test('the overview names commands, options, environment and exit statuses', () =
   expect(overview).toMatchObject({ status: 0, stderr: '' });
   expect(overview.stdout).toMatch(/^usage: sentence-embedder COMMAND /);
   expect(commands.length).toBeGreaterThan(6);
-  expect(overview.stdout).toMatch(/^Fetches, prepares and measures .* indexes and searches /m);
+  expect(overview.stdout).toMatch(/^Download, prepare and benchmark .* index and search /m);
   expect(columns(section(overview.stdout, 'Options')).map(([name]) => name)).toEqual(['-h, --help', '--version']);
   expect(columns(section(overview.stdout, 'Exit status')).map(([name]) => name)).toEqual(['0', '1', '2', '130']);
   // The README has the same variables, which win over nothing here.
@@ -70,15 +70,15 @@ test('the version is the package’s', () => {
 });
 
 test.each([
-  [['pul'], 'There is no command pul. Did you mean pull?'],
-  [['hlep'], 'There is no command hlep. See sentence-embedder --help'],
+  [['pul'], 'Unknown command pul. Did you mean pull?'],
+  [['hlep'], 'Unknown command hlep. Run "sentence-embedder --help" for a list'],
   [['help', 'dcotor'], 'Did you mean doctor?'],
-  [['bench', '--thraeds', '2'], 'bench has no option --thraeds. Did you mean --threads?'],
-  [['index', '.', '--db', ''], 'Expected a value for --db but received an empty one'],
-  [['prepare', 'a/b', '--out='], 'Expected a value for --out but received an empty one'],
-  [['index', '', '--db', 'x'], 'index takes no empty argument'],
-  [['rm', 'a/b', ''], 'rm takes no empty argument'],
-  [['models', '--xyz'], 'models has no option --xyz.\nusage: sentence-embedder models'],
+  [['bench', '--thraeds', '2'], 'Unknown option --thraeds. Did you mean --threads?'],
+  [['index', '.', '--db', ''], 'Expected a value for --db but received an empty string'],
+  [['prepare', 'a/b', '--out='], 'Expected a value for --out but received an empty string'],
+  [['index', '', '--db', 'x'], 'Expected no empty arguments for index'],
+  [['rm', 'a/b', ''], 'Expected no empty arguments for rm'],
+  [['models', '--xyz'], 'Unknown option --xyz.\nusage: sentence-embedder models'],
 ])('%j: %s', (words, sentence) => {
   const { status, stderr } = cli(...words);
   expect(status).toBe(2);

@@ -44,7 +44,7 @@ test('what fails is told by file, by way and by text, and the exit status is 1',
   const words = ['--cache-dir', join(folder, 'cache'), '--export-json', json];
   const { status, stdout, stderr } = cli('replay', '--model', model, good, bad, ...words);
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^Preparing .*fails-at-run …\n$/);
+  expect(stderr).toMatch(/^Preparing .*fails-at-run…\n$/);
   expect(stdout).toMatch(/good\.json.* ok /);
   expect(stdout).toMatch(/bad\.json.* FAILED /);
   expect(stdout).toContain('each alone, text 1: ');
@@ -57,9 +57,9 @@ test('what fails is told by file, by way and by text, and the exit status is 1',
 test.each([
   ['is missing', undefined, 'ENOENT'],
   ['is no JSON', 'texts', 'is not valid JSON'],
-  ['has no texts', '{}', 'Expected a JSON object with texts'],
-  ['has other things than texts', '{"texts": ["a", 1]}', 'Expected texts to be an array of strings'],
-  ['was cut', '{"texts": ["a"], "chunkCount": 2}', 'chunkCount 2 but its texts have 1'],
+  ['has no texts', '{}', 'Expected a JSON object with an array "texts"'],
+  ['has other things than texts', '{"texts": ["a", 1]}', 'Expected a non-empty array of strings for texts'],
+  ['was cut', '{"texts": ["a"], "chunkCount": 2}', 'Expected chunkCount 2, as the file says, but its texts have 1'],
 ])('a file that %s fails, and the others go on', (_, content, message) => {
   const path = join(folder, 'damaged.json');
   if (content !== undefined) writeFileSync(path, content);

@@ -31,7 +31,7 @@ test('a second run is refused while one is at work, which is not disturbed', asy
   const ended = once(child, 'exit');
   await until(child, () => versionsOf(database) > 0);
   const { status, stdout, stderr } = indexFolder(folder, database, model);
-  expect(stderr).toMatch(/^ERR_EMBED_INVALID_ARGUMENT: .* another run is at work on /);
+  expect(stderr).toMatch(/^ERR_EMBED_INVALID_ARGUMENT: .* another run is writing to /);
   expect([status, stdout]).toEqual([2, '']);
   expect(await ended).toEqual([0, null]);
   await expectWhole(database);
@@ -59,7 +59,7 @@ test('a run that was killed is not in the way of the next', async () => {
 
 test('a folder that cannot be one is refused', () => {
   const { status, stderr } = indexFolder(folder, at('many', '1', '1.md'), model);
-  expect(stderr).toContain('Expected a folder for --db that can be written');
+  expect(stderr).toContain('Expected a writable folder for --db');
   expect(status).toBe(2);
 });
 

@@ -54,14 +54,14 @@ test('what is no text is left out and told, and nothing of it is fatal', async (
   expect(status).toBe(0);
   const said = stderr.replaceAll(folder, '').replaceAll('\\', '/').trim().split('\n').sort();
   expect(said.filter((line) => !line.startsWith('Preparing'))).toEqual([
-    'Left out /binary.txt: binary',
-    'Left out /blank.txt: empty',
-    'Left out /deep/circle: a symbolic link',
-    'Left out /empty.md: empty',
-    'Left out /huge.txt: larger than 10 MB',
-    'Left out /latin1.txt: not UTF-8',
-    'Left out /link.md: a symbolic link',
-    'Left out 2 files of other kinds: .js 1, .png 1',
+    'Skipped /binary.txt: binary',
+    'Skipped /blank.txt: empty',
+    'Skipped /deep/circle: a symbolic link',
+    'Skipped /empty.md: empty',
+    'Skipped /huge.txt: larger than 10 MB',
+    'Skipped /latin1.txt: not UTF-8',
+    'Skipped /link.md: a symbolic link',
+    'Skipped 2 files of other types: .js 1, .png 1',
   ]);
   expect((await rowsOf(database)).map(({ text }) => text).sort()).toEqual(
     ['# One\n\nA text.', 'Deep.', 'With a mark.', 'With a quote in its name.'].sort(),
@@ -97,8 +97,8 @@ test('lines may end in any way, and nothing in a text steers the terminal', asyn
   rmSync(join(folder, 'sub2'), { recursive: true });
   try {
     const { status, stdout, stderr } = index();
-    expect(stderr).toContain(`Left out ${join(folder, 'a.md')}: cannot be read (EACCES)`);
-    expect(stderr).toContain(`Left out ${join(folder, 'sub')}: cannot be read (EACCES)`);
+    expect(stderr).toContain(`Skipped ${join(folder, 'a.md')}: cannot be read (EACCES)`);
+    expect(stderr).toContain(`Skipped ${join(folder, 'sub')}: cannot be read (EACCES)`);
     expect(stdout).toContain('1 file: 0 added, 0 changed, 1 removed, 1 unchanged\n');
     expect(status).toBe(0);
   } finally {
@@ -176,7 +176,7 @@ test('of many files that are left out the first are named, and with --verbose ev
   const named = (stderr: string): number => stderr.split('\n').filter((line) => line.endsWith('.md: empty')).length;
   const short = indexFolder(folder, database, model).stderr;
   expect(named(short)).toBe(50);
-  expect(short).toContain('Left out 10 more files: --verbose names every one\n');
+  expect(short).toContain('Skipped 10 more files: --verbose lists them all\n');
   const whole = indexFolder(folder, database, model, '--verbose').stderr;
   expect(named(whole)).toBe(60);
   expect(whole).not.toContain('more files');
@@ -276,7 +276,7 @@ test('an index of another model is refused and stays as it is, unless it is empt
   const before = await rowsOf(database);
   for (const refused of [indexFolder(folder, database, other), search('A?', database, other)]) {
     expect(refused).toMatchObject({ status: 2, stdout: '' });
-    expect(refused.stderr).toMatch(/ERR_EMBED_INVALID_ARGUMENT: .* of another\. The index was made with bert/);
+    expect(refused.stderr).toMatch(/ERR_EMBED_INVALID_ARGUMENT: .* is not\. The index was made with bert/);
   }
   expect(await rowsOf(database)).toEqual(before);
   rmSync(join(database, '.embedding-stamp.json'));
@@ -284,13 +284,13 @@ test('an index of another model is refused and stays as it is, unless it is empt
 });
 
 test.each([
-  [['index', '--db', 'x'], 'takes a folder'],
-  [['index', '.'], 'takes --db'],
-  [['index', './nowhere', '--db', 'x'], 'Expected a folder'],
-  [['index', 'package.json', '--db', 'x'], 'Expected a folder'],
-  [['search', '--db', 'x'], 'takes a question'],
-  [['search', ' ', '--db', 'x'], 'takes a question'],
-  [['search', 'a'], 'takes --db'],
+  [['index', '--db', 'x'], 'Missing FOLDER'],
+  [['index', '.'], 'Missing --db PATH'],
+  [['index', './nowhere', '--db', 'x'], 'Expected an existing folder'],
+  [['index', 'package.json', '--db', 'x'], 'Expected an existing folder'],
+  [['search', '--db', 'x'], 'Missing QUESTION'],
+  [['search', ' ', '--db', 'x'], 'Missing QUESTION'],
+  [['search', 'a'], 'Missing --db PATH'],
   [['search', 'a', '--db', 'x', '--limit', '0'], '--limit'],
   [['search', 'a', '--db', './nowhere'], 'has none: make one with'],
 ])('%j is refused', (words, sentence) => {

@@ -54,7 +54,7 @@ test.each([
   let stderr = '';
   child.stderr.on('data', (data) => (stderr += String(data)));
   expect(await ended).toEqual([130, null]);
-  expect(stderr).toContain('Interrupted. What was done is kept: the same command goes on from there.\n');
+  expect(stderr).toContain('Interrupted. What is done is kept: run the same command again to continue.\n');
   const looks = Number(/(\d+) looks/.exec(stderr)?.[1]);
   expect(looks).toBeGreaterThanOrEqual(3);
   // Of some 400 for the whole text: it is seen soon after, when tokens are counted the next time.

@@ -30,8 +30,8 @@ function throughputByBatch(rows: readonly Row[]): Chart {
   const batches = distinct(rows, (row) => row.batchSize);
   return {
     title: 'Throughput by batch size',
-    x: { label: 'texts a call', values: batches },
-    y: { label: 'texts a second' },
+    x: { label: 'texts per call', values: batches },
+    y: { label: 'texts per second' },
     lines: distinct(rows, (row) => row.textSize).map((size) => ({
       label: `${String(size)} characters`,
       values: batches.map((batch) => {
@@ -45,8 +45,8 @@ function throughputByBatch(rows: readonly Row[]): Chart {
 function latencyByBatch(rows: readonly Row[]): Chart {
   const batches = distinct(rows, (row) => row.batchSize);
   return {
-    title: `Latency of a call, ${String(rows[0]?.textSize ?? 0)} characters a text`,
-    x: { label: 'texts a call', values: batches },
+    title: `Latency per call, ${String(rows[0]?.textSize ?? 0)} characters per text`,
+    x: { label: 'texts per call', values: batches },
     y: { label: 'milliseconds' },
     lines: (['p50', 'p95', 'p99'] as const).map((percentile) => ({
       label: percentile,
@@ -59,9 +59,9 @@ function scaling(rows: readonly Row[]): Chart {
   const callers = distinct(rows, (row) => row.callers);
   const pairs = distinct(rows, (row) => `${String(row.batchSize)} texts of ${String(row.textSize)} characters`);
   return {
-    title: 'Throughput by callers at once',
+    title: 'Throughput by concurrent callers',
     x: { label: 'callers', values: callers },
-    y: { label: 'throughput, one caller = 1' },
+    y: { label: 'throughput relative to one caller' },
     lines: [
       ...pairs.map((pair) => ({
         label: pair,

@@ -17,11 +17,11 @@ export interface FailedBatch {
 export function readFailedBatch(path: string): FailedBatch {
   const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
   if (typeof content !== 'object' || content === null || !('texts' in content)) {
-    throw new Error('Expected a JSON object with texts');
+    throw new Error('Expected a JSON object with an array "texts"');
   }
   const { texts } = content;
   if (!Array.isArray(texts) || texts.length === 0 || !texts.every((text) => typeof text === 'string')) {
-    throw new Error('Expected texts to be an array of strings that is not empty');
+    throw new Error('Expected a non-empty array of strings for texts');
   }
   const batch = content as FailedBatch;
   // A file that was cut or edited is not the batch that failed.
@@ -39,6 +39,8 @@ export function readFailedBatch(path: string): FailedBatch {
 
 function expectSame(name: string, said: number | undefined, is: number | undefined): void {
   if (said !== undefined && said !== is) {
-    throw new Error(`The file says ${name} ${String(said)} but its texts have ${String(is)}: it is damaged`);
+    throw new Error(
+      `Expected ${name} ${String(said)}, as the file says, but its texts have ${String(is)}: the file is damaged`,
+    );
   }
 }

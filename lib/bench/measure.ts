@@ -2,7 +2,7 @@
 
 import { createHistogram, performance } from 'node:perf_hooks';
 import type { Embedder } from '../embedder.js';
-import type { Scenario } from './scenarios.js';
+import { scenarioName, type Scenario } from './scenarios.js';
 import { prose } from './texts.js';
 
 /** What a scenario showed. */
@@ -47,9 +47,7 @@ export async function measure(
     );
     const speedUp = alone && alone.textsPerSecond > 0 ? figures.textsPerSecond / alone.textsPerSecond : 1;
     rows.push({ ...scenario, ...figures, speedUp, efficiency: speedUp / scenario.callers });
-    onDone(
-      `${String(scenario.callers)} callers, ${String(scenario.batchSize)} texts of ${String(scenario.textSize)} characters`,
-    );
+    onDone(scenarioName(scenario));
   }
   return rows;
 }
@@ -70,7 +68,9 @@ async function runScenario(
     const started = performance.now();
     try {
       const vectors = await embedder.embedBatch(texts, { signal });
-      if (vectors.length !== texts.length) throw new Error(`${String(vectors.length)} vectors came back`);
+      if (vectors.length !== texts.length) {
+        throw new Error(`Expected ${String(texts.length)} vectors but received ${String(vectors.length)}`);
+      }
       if (!measured) return;
       answered += 1;
       latency.record(Math.max(1, Math.round((performance.now() - started) * NS_PER_MS)));

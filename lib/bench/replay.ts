@@ -79,18 +79,25 @@ function inSpansOf(size: number, count: number): Span[] {
 }
 
 function check(vectors: readonly Float32Array[], count: number, dimension: number): void {
-  if (vectors.length !== count)
-    throw new Error(`${String(vectors.length)} vectors came back for ${String(count)} texts`);
+  if (vectors.length !== count) {
+    throw new Error(`Expected ${String(count)} vectors but received ${String(vectors.length)}`);
+  }
+  for (const { length } of vectors) {
+    if (length !== dimension) {
+      throw new Error(`Expected vectors of ${String(dimension)} numbers but received one of ${String(length)}`);
+    }
+  }
   for (const vector of vectors) {
-    if (vector.length !== dimension) throw new Error(`A vector has ${String(vector.length)} dimensions`);
-    if (!vector.every(Number.isFinite)) throw new Error('A vector has a number that is not finite');
+    if (!vector.every(Number.isFinite)) throw new Error('Expected finite numbers but a vector has others');
   }
 }
 
 function expectSimilar(vector: Float32Array, reference: Float32Array, index: number): void {
   const similarity = cosine(vector, reference);
   if (!(similarity >= LEAST_COSINE)) {
-    throw new Error(`The vector of text ${String(index)} is not the one it has alone: cosine ${similarity.toFixed(6)}`);
+    throw new Error(
+      `The vector of text ${String(index)} differs from the one it has alone: cosine ${similarity.toFixed(6)}`,
+    );
   }
 }
 

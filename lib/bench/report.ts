@@ -17,7 +17,7 @@ th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid #ddd
 
 const COLUMNS: readonly (readonly [title: string, value: (row: Row) => string])[] = [
   ['characters', (row) => whole(row.textSize)],
-  ['texts a call', (row) => whole(row.batchSize)],
+  ['texts per call', (row) => whole(row.batchSize)],
   ['callers', (row) => whole(row.callers)],
   ['p50 ms', (row) => row.latencyMs.p50.toFixed(1)],
   ['p95 ms', (row) => row.latencyMs.p95.toFixed(1)],
@@ -25,7 +25,7 @@ const COLUMNS: readonly (readonly [title: string, value: (row: Row) => string])[
   ['texts/s', (row) => row.textsPerSecond.toFixed(1)],
   ['chars/s', (row) => whole(row.charsPerSecond)],
   ['tokens/s', (row) => whole(row.tokensPerSecond)],
-  ['answered', (row) => percent(row.successRate)],
+  ['success', (row) => percent(row.successRate)],
   ['speed-up', (row) => row.speedUp.toFixed(2)],
   ['efficiency', (row) => percent(row.efficiency)],
 ];
@@ -42,12 +42,12 @@ export function htmlReport(run: BenchRun): string {
 <title>${escape(model.model)} on ${escape(machine.processor)}</title>
 <style>${asset('uPlot.min.css')}${STYLE}</style>
 <h1>${escape(model.model)}</h1>
-<p>${escape(model.precision)}, ${String(model.threads)} threads, ${String(model.maxTokens)} tokens at most.
+<p>${escape(model.precision)}, ${String(model.threads)} threads, up to ${String(model.maxTokens)} tokens.
 ${escape(machine.processor)}, ${String(machine.processors)} processors, ${String(machine.memoryGiB)} GiB,
 ${escape(machine.platform)}, Node ${escape(machine.node)}. ${escape(date.slice(0, 16).replace('T', ' '))} UTC.</p>
-${failures.length > 0 ? `<p class="failed">Calls failed: ${escape([...new Set(failures)].join('; '))}</p>` : ''}
+${failures.length > 0 ? `<p class="failed">Failed calls: ${escape([...new Set(failures)].join('; '))}</p>` : ''}
 <div class="charts">${drawn.map((_, index) => `<div id="chart-${String(index)}"></div>`).join('')}</div>
-<h2>All figures</h2>
+<h2>All results</h2>
 <table><thead><tr>${COLUMNS.map(([title]) => `<th>${title}</th>`).join('')}</tr></thead>
 <tbody>${rows.map((row) => `<tr>${COLUMNS.map(([, value]) => `<td>${value(row)}</td>`).join('')}</tr>`).join('\n')}</tbody></table>
 <script>${asset('uPlot.iife.min.js')}</script>

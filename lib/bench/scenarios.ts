@@ -61,6 +61,13 @@ export interface Wishes {
   readonly iterations?: number | undefined;
 }
 
+/** `2 callers, 32 texts of 1,000 characters`: a row as people read it. */
+export function scenarioName({ callers, batchSize, textSize }: Scenario): string {
+  const count = (number: number, thing: string): string =>
+    `${number.toLocaleString('en-US')} ${thing}${number === 1 ? '' : 's'}`;
+  return `${count(callers, 'caller')}, ${count(batchSize, 'text')} of ${count(textSize, 'character')}`;
+}
+
 /** Every row, in the order in which it is measured. */
 export function planScenarios(extent: Extent, wishes: Wishes = {}): Scenario[] {
   const iterations = wishes.iterations ?? extent.iterations;

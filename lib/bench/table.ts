@@ -3,16 +3,17 @@
 import Table from 'cli-table3';
 import type { BenchRun } from './export.js';
 import type { Row } from './measure.js';
+import { scenarioName } from './scenarios.js';
 
 /** Two tables, one text size and batch size, one callers, and what failed. */
 export function resultTable({ model, machine, rows }: BenchRun): string {
   const { processor, processors, platform } = machine;
   return [
-    `${model.model}, ${model.precision}, ${String(model.threads)} threads, ${String(model.maxTokens)} tokens at most`,
+    `${model.model}, ${model.precision}, ${String(model.threads)} threads, up to ${String(model.maxTokens)} tokens`,
     `${processor}, ${String(processors)} processors, ${platform}`,
     table('One caller', ['characters', 'texts'], rows, 'serial', () => []),
     table(
-      'Callers at once',
+      'Concurrent callers',
       ['characters', 'texts', 'callers', 'speed-up', 'efficiency'],
       rows,
       'concurrent',
@@ -33,7 +34,7 @@ function table(
 ): string {
   const shown = rows.filter((row) => row.kind === kind);
   if (shown.length === 0) return '';
-  const head = [...first, 'p50 ms', 'p95 ms', 'p99 ms', 'texts/s', 'chars/s', 'tokens/s', 'answered'];
+  const head = [...first, 'p50 ms', 'p95 ms', 'p99 ms', 'texts/s', 'chars/s', 'tokens/s', 'success'];
   const drawn = new Table({ head, colAligns: head.map(() => 'right'), style: { head: [], border: [], compact: true } });
   for (const row of shown) {
     const { p50, p95, p99 } = row.latencyMs;
@@ -54,13 +55,8 @@ function table(
 function failures(rows: readonly Row[]): string {
   const failed = rows.filter((row) => row.failures.length > 0);
   if (failed.length === 0) return '';
-  const lines = failed.flatMap(({ callers, batchSize, textSize, failures }) =>
-    failures.map(
-      (message) =>
-        `  ${whole(callers)} callers, ${whole(batchSize)} texts of ${whole(textSize)} characters: ${message}`,
-    ),
-  );
-  return `\nCalls failed:\n${lines.join('\n')}`;
+  const lines = failed.flatMap((row) => row.failures.map((message) => `  ${scenarioName(row)}: ${message}`));
+  return `\nFailed calls:\n${lines.join('\n')}`;
 }
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');

@@ -20,7 +20,7 @@ export interface Command {
   readonly name: string;
   /** What follows the name in the help. */
   readonly usage: string;
-  /** What it does, in one line. */
+  /** What it does, in one line without a full stop. */
   readonly summary: string;
   /** What its operands and options mean, a line each: name and meaning with two spaces or more between, and then the default. */
   readonly details: readonly string[];
@@ -40,7 +40,7 @@ export interface Command {
 
 /** The help of `--cache-dir`, which most commands have. */
 export const CACHE_DETAIL =
-  '--cache-dir FOLDER  the cache of models; default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub';
+  '--cache-dir FOLDER  Model cache (default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub)';
 
 /** A mistake of the user's, as opposed to one of this program or of the world. */
 export class UsageError extends Error {}

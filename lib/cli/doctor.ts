@@ -13,9 +13,9 @@ const ROUNDS = 20;
 export const doctor: Command = {
   name: 'doctor',
   usage: '[MODEL] [OPTIONS]',
-  summary: 'reports on platform, ONNX Runtime, cache and network settings, with a timed self-test',
+  summary: 'Report platform, ONNX Runtime, cache and network settings, and run a timed self-test',
   details: [
-    'MODEL  a folder or a cached model for the self-test; default: the default model, else any cached one',
+    'MODEL  Folder or cached model for the self-test (default: the default model if cached, else any cached model)',
     CACHE_DETAIL,
   ],
   examples: ['', './models/all-MiniLM-L6-v2'],
@@ -49,7 +49,7 @@ function machine(report: SystemReport): Rows {
 
 function runtime({ runtime: it }: SystemReport): Rows {
   return [
-    ['ONNX Runtime', it.loaded ? `${it.wanted} loads` : `${it.wanted} does not load: ${it.problem ?? 'unknown'}`],
+    ['ONNX Runtime', it.loaded ? `${it.wanted}, loaded` : `${it.wanted} does not load: ${it.problem ?? 'unknown'}`],
     ['library', it.library ?? 'not found'],
     ['telemetry', it.telemetryOff ? 'off' : 'NOT off: please report this'],
   ];
@@ -60,15 +60,15 @@ function store({ store: it }: SystemReport): Rows {
   const rights = it.writable ? 'writable' : 'NOT writable';
   const free = it.freeBytes === null ? 'free space unknown' : `${bytes(it.freeBytes)} free`;
   return [
-    ['cache', `${it.cache} (${it.exists ? 'there' : 'not there yet'}, ${rights}, ${free})`],
-    ['hub', `${it.endpoint}${it.offline ? ', offline: it is never asked' : ''}`],
+    ['cache', `${it.cache} (${it.exists ? 'exists' : 'not created yet'}, ${rights}, ${free})`],
+    ['hub', `${it.endpoint}${it.offline ? ' (offline: never contacted)' : ''}`],
     ['token', it.token ? 'set' : 'not set'],
   ];
 }
 
 function network({ proxies }: SystemReport): Rows {
   const set = Object.entries(proxies).map(([name, value]) => `${name}=${value}`);
-  return [['proxies', set.length > 0 ? set.join(' ') : 'none set']];
+  return [['proxies', set.length > 0 ? set.join(' ') : 'none']];
 }
 
 async function selfTest(
@@ -81,7 +81,7 @@ async function selfTest(
   const usable = cached.filter((model) => !model.partial).map((model) => model.model);
   const model = named ?? (usable.includes(report.defaultModel) ? report.defaultModel : usable[0]);
   if (model === undefined) {
-    return { result: 'not done: the cache has no model (npx sentence-embedder pull)', failed: false };
+    return { result: 'skipped: the cache has no models. Download one with: npx sentence-embedder pull', failed: false };
   }
   try {
     const place = cacheDir === undefined ? {} : { cacheDir };
@@ -97,7 +97,7 @@ async function selfTest(
     await embedder.close();
     const result =
       `${info.model} (${info.precision}, ${String(info.dimension)} dimensions): ` +
-      `one short text in ${one.toFixed(1)} ms, ${rate.toFixed(0)} short texts a second`;
+      `one short text in ${one.toFixed(1)} ms, ${rate.toFixed(0)} short texts per second`;
     return { result, failed: false };
   } catch (error) {
     if (signal.aborted) throw error;

@@ -5,18 +5,23 @@ import { table } from './format.js';
 
 export const NAME = 'sentence-embedder';
 
-const HELP = '-h, --help  prints this and does nothing';
+const HELP = '-h, --help  Print help';
 
-const EXIT_STATUS: readonly string[] = ['0  done', '1  failed', '2  a mistake on the command line', '130  interrupted'];
+const EXIT_STATUS: readonly string[] = [
+  '0  success',
+  '1  failure',
+  '2  invalid command, option or argument',
+  '130  interrupted with Ctrl-C',
+];
 
 const ENVIRONMENT: readonly string[] = [
-  'HF_HUB_CACHE, HF_HOME  where models are kept; default: ~/.cache/huggingface/hub',
-  'HF_HUB_OFFLINE  1: nothing is fetched',
-  'HF_ENDPOINT  another hub, such as a mirror',
-  'HF_TOKEN  for private models; sent to the hub only',
-  'HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  the way to the hub',
-  'SSL_CERT_FILE, SSL_CERT_DIR  on Linux, the authorities whose certificates are believed',
-  'ORT_DYLIB_PATH  another ONNX Runtime library, by its absolute path',
+  'HF_HUB_CACHE, HF_HOME  Where models are kept (default: ~/.cache/huggingface/hub)',
+  'HF_HUB_OFFLINE  Set to 1 to download nothing',
+  'HF_ENDPOINT  Another hub, such as a mirror',
+  'HF_TOKEN  Token for private models; sent to the hub only',
+  'HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY  Proxy settings for the hub',
+  "SSL_CERT_FILE, SSL_CERT_DIR  On Linux, trusted certificate authorities (default: the system's)",
+  'ORT_DYLIB_PATH  Absolute path of another ONNX Runtime library',
 ];
 
 /** The help of the whole. */
@@ -24,13 +29,13 @@ export function overview(commands: readonly Command[]): string[] {
   return [
     `usage: ${NAME} COMMAND [ARGUMENTS] [OPTIONS]`,
     '',
-    'Fetches, prepares and measures models for sentence embeddings; indexes and searches texts with them.',
+    'Download, prepare and benchmark sentence-embedding models; index and search texts with them.',
     ...section('Commands', aligned(commands.map(({ name, summary }) => `${name}  ${summary}`))),
-    ...section('Options', aligned([HELP, '--version  prints the version'])),
+    ...section('Options', aligned([HELP, '--version  Print the version'])),
     ...section('Environment', aligned(ENVIRONMENT)),
     ...section('Exit status', aligned(EXIT_STATUS)),
     '',
-    `${NAME} COMMAND --help tells more.`,
+    `Run "${NAME} COMMAND --help" for help on a command.`,
   ];
 }
 
@@ -39,7 +44,7 @@ export function helpOf({ name, usage, summary, details, notes = [], examples = [
   return [
     usageOf({ name, usage }),
     '',
-    `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
+    `${summary}.`,
     ...section('Arguments and options', aligned([...details, HELP])),
     ...(notes.length > 0 ? ['', ...notes] : []),
     ...section(
@@ -48,7 +53,7 @@ export function helpOf({ name, usage, summary, details, notes = [], examples = [
     ),
     ...section('Exit status', aligned([...EXIT_STATUS.slice(0, -1), ...statuses, ...EXIT_STATUS.slice(-1)])),
     '',
-    `${NAME} --help lists what is read from the environment.`,
+    `Run "${NAME} --help" to list environment variables.`,
   ];
 }
 

@@ -20,27 +20,26 @@ const NAMED = 50;
 export const index: Command = {
   name: 'index',
   usage: 'FOLDER --db PATH [--verbose] [--model MODEL] ...',
-  summary: 'makes the texts in a folder searchable by meaning, and brings that up to date',
+  summary: 'Make the texts in a folder searchable by meaning, or update that index',
   details: [
-    'FOLDER               looked through with all folders in it',
-    '--db PATH            where the index is kept: a folder, made if it is not there; it can hold several folders',
-    `--verbose            names every file that is left out; default: the first ${String(NAMED)}`,
-    ...modelDetails('that of the index, else the default model'),
+    'FOLDER  Folder to index, including its subfolders',
+    '--db PATH  Where to keep the index: a folder, created if missing; one index can cover several folders',
+    `--verbose  List every skipped file (default: the first ${String(NAMED)})`,
+    ...modelDetails('the model and precision of the index, else the default model'),
   ],
   notes: [
-    `Texts are ${EXTENSIONS.join(', ')} in UTF-8 of at most 10 MB.`,
-    'What is left out is told on stderr, and why.',
-    'Hidden files and folders and node_modules are not looked into, and symbolic links in FOLDER are not followed. A FOLDER',
-    'that is a link is the folder that it leads to.',
+    `Indexes UTF-8 files of up to 10 MB: ${EXTENSIONS.join(', ')}.`,
+    'Skipped files are reported on stderr with the reason. Hidden files, hidden folders and node_modules are ignored.',
+    'Symbolic links in FOLDER are not followed; FOLDER itself may be one.',
     '',
-    'The index keeps which model it was made with: later commands need not name it.',
+    'The index records its model, so later commands need not name it.',
     '',
-    'Run it again to bring the index up to date: only files whose content has changed are embedded, and what is gone is',
-    'taken out. Ctrl-C keeps what is done, and the next run goes on from there.',
+    'Run it again to update the index: only files whose content has changed are embedded, and deleted files are removed.',
+    'Ctrl-C keeps what is done; the next run continues from there.',
     '',
-    'While a run is at work on an index, another is refused with exit status 2. One that was killed does not block the next.',
+    'Only one run at a time writes to an index: a second exits with status 2. A killed run does not block the next.',
     '',
-    'It takes the package @lancedb/lancedb: npm install @lancedb/lancedb',
+    'Requires the package @lancedb/lancedb: npm install @lancedb/lancedb',
   ],
   examples: ['./notes --db ./notes.index'],
   options: { db: { type: 'string' }, verbose: { type: 'boolean' }, ...MODEL_OPTIONS },
@@ -49,11 +48,11 @@ export const index: Command = {
   async run(input) {
     const [given] = input.operands;
     const db = text(input, 'db');
-    if (given === undefined) throw new UsageError('index takes a folder');
-    if (db === undefined) throw new UsageError('index takes --db PATH, where the index is kept');
+    if (given === undefined) throw new UsageError('Missing FOLDER: the folder to index');
+    if (db === undefined) throw new UsageError('Missing --db PATH: where to keep the index');
     const [wanted, database] = [resolve(given), resolve(db)];
     const there = await stat(wanted).catch(() => undefined);
-    if (!there?.isDirectory()) throw new UsageError(`Expected a folder to index but ${wanted} is none`);
+    if (!there?.isDirectory()) throw new UsageError(`Expected an existing folder for FOLDER but received ${wanted}`);
 
     // Before the model, which may have to be fetched.
     const lance = lanceDb();
@@ -81,7 +80,7 @@ export const index: Command = {
 /** Keeps to terminals: a log gets the result alone. */
 function progressBar(): Watch & { end: () => void } {
   const bar = new SingleBar({
-    format: '{bar} {percentage} %  {passages} passages  {speed} a second  {eta_formatted} left',
+    format: '{bar} {percentage}%  {passages} passages  {speed}/s  {eta_formatted} left',
     clearOnComplete: true,
     hideCursor: true,
   });
@@ -102,15 +101,15 @@ function progressBar(): Watch & { end: () => void } {
 }
 
 function leftOut({ skipped, others }: Indexed, most: number): string[] {
-  const lines = skipped.slice(0, most).map(({ path, reason }) => `Left out ${path}: ${reason}`);
+  const lines = skipped.slice(0, most).map(({ path, reason }) => `Skipped ${path}: ${reason}`);
   if (skipped.length > most) {
-    lines.push(`Left out ${count(skipped.length - most, 'more file')}: --verbose names every one`);
+    lines.push(`Skipped ${count(skipped.length - most, 'more file')}: --verbose lists them all`);
   }
   const kinds = Array.from(others).sort(([, a], [, b]) => b - a);
   if (kinds.length > 0) {
     const sum = kinds.reduce((total, [, files]) => total + files, 0);
     const list = kinds.map(([kind, files]) => `${kind} ${String(files)}`).join(', ');
-    lines.push(`Left out ${count(sum, 'file')} of other kinds: ${list}`);
+    lines.push(`Skipped ${count(sum, 'file')} of other types: ${list}`);
   }
   return lines;
 }

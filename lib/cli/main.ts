@@ -57,7 +57,7 @@ function commandNamed(name: string): Command {
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command) return command;
   const names = COMMANDS.map((candidate) => candidate.name);
-  throw new UsageError(`There is no command ${name}.${suggestion(name, names)} See ${NAME} --help`);
+  throw new UsageError(`Unknown command ${name}.${suggestion(name, names)} Run "${NAME} --help" for a list`);
 }
 
 function read(command: Command, words: string[]): Pick<Input, 'options' | 'operands'> {
@@ -68,11 +68,11 @@ function read(command: Command, words: string[]): Pick<Input, 'options' | 'opera
     for (const token of tokens) {
       if (token.kind !== 'option' || token.name in options) continue;
       const meant = suggestion(token.name, Object.keys(options), '--');
-      throw new UsageError(`${command.name} has no option ${token.rawName}.${meant}\n${usage}`);
+      throw new UsageError(`Unknown option ${token.rawName}.${meant}\n${usage}`);
     }
     const { values, positionals } = parseArgs({ args: words, options, allowPositionals: true, strict: true });
     if (positionals.length > command.operands) {
-      throw new UsageError(`${command.name} takes no ${positionals[command.operands] ?? ''}\n${usage}`);
+      throw new UsageError(`Unexpected argument ${positionals[command.operands] ?? ''}\n${usage}`);
     }
     expectNoneEmpty(command, values, positionals);
     return { options: values, operands: positionals };
@@ -85,15 +85,15 @@ function read(command: Command, words: string[]): Pick<Input, 'options' | 'opera
 /** Refuses what a variable that is not set leaves: as a path, an empty text would be the current folder. */
 function expectNoneEmpty({ name }: Command, options: Input['options'], operands: Input['operands']): void {
   const option = Object.keys(options).find((key) => options[key] === '');
-  if (option !== undefined) throw new UsageError(`Expected a value for --${option} but received an empty one`);
-  if (operands.includes('')) throw new UsageError(`${name} takes no empty argument`);
+  if (option !== undefined) throw new UsageError(`Expected a value for --${option} but received an empty string`);
+  if (operands.includes('')) throw new UsageError(`Expected no empty arguments for ${name}`);
 }
 
 /** The message, and those of its causes that it does not have already. */
 function told(error: unknown): string {
   const lines: string[] = [];
   for (let at = error; at instanceof Error; at = at.cause) lines.push(at.message);
-  return lines.length > 0 ? lines.join('\n  because: ') : String(error);
+  return lines.length > 0 ? lines.join('\n  caused by: ') : String(error);
 }
 
 // Whoever reads may have read enough, as `head` has: that is no failure, and no reason to leave the work undone.
@@ -109,7 +109,7 @@ main(words).catch((error: unknown) => {
   if (code === 'ERR_EMBED_ABORTED') {
     const resumes = COMMANDS.find(({ name }) => name === words[0])?.resumes === true;
     process.stderr.write(
-      `Interrupted.${resumes ? ' What was done is kept: the same command goes on from there.' : ''}\n`,
+      `Interrupted.${resumes ? ' What is done is kept: run the same command again to continue.' : ''}\n`,
     );
     process.exitCode = 130;
     // Whoever sent it, such as a supervisor, sees it obeyed.

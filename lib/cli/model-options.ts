@@ -19,11 +19,11 @@ export const MODEL_OPTIONS: OptionTable = {
 
 /** For the command's help; `model` is what is taken without --model. */
 export const modelDetails = (model = 'the default model'): readonly string[] => [
-  '--model MODEL  the id of a model on the hub, or a folder; default: ' + model,
-  '--precision P  fp32 or int8; default: as the model is, which is fp32 unless it was prepared otherwise',
-  '--threads N  threads that compute; default: the physical cores, at most 8',
+  `--model MODEL  Model id on the hub, or a folder (default: ${model})`,
+  '--precision P  fp32 or int8 (default: fp32, unless the folder was prepared as int8)',
+  '--threads N  Compute threads (default: the physical cores, at most 8)',
   CACHE_DETAIL,
-  '--offline  fetches nothing; default: as HF_HUB_OFFLINE says',
+  '--offline  Download nothing (default: from HF_HUB_OFFLINE)',
 ];
 
 /** The load that the options ask for; what they do not say is left to the defaults of `Embedder.load`. */

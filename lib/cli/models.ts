@@ -8,7 +8,7 @@ import { bytes, table } from './format.js';
 export const models: Command = {
   name: 'models',
   usage: '[OPTIONS]',
-  summary: 'lists the models in the cache, with their sizes',
+  summary: 'List the models in the cache, with their sizes',
   details: [CACHE_DETAIL],
   examples: ['', '--cache-dir ./models/cache'],
   options: { 'cache-dir': { type: 'string' } },
@@ -16,14 +16,14 @@ export const models: Command = {
   async run(input) {
     const found = await answer(() => Promise.resolve(nativeAddon().cachedModels(text(input, 'cache-dir'))));
     if (found.length === 0) {
-      say('The cache has no model. Fetch one with: npx sentence-embedder pull');
+      say('The cache has no models. Download one with: npx sentence-embedder pull');
       return;
     }
     const rows = found.map((model) => [
       model.model,
       bytes(model.bytes),
       model.revisions.map((revision) => revision.slice(0, 12)).join(', '),
-      model.partial ? 'partly fetched' : '',
+      model.partial ? 'incomplete' : '',
     ]);
     for (const line of table(rows)) say(line);
   },

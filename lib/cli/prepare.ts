@@ -8,11 +8,11 @@ import { STORE_DETAILS, STORE_OPTIONS, storeOptions, withProgress } from './stor
 export const prepare: Command = {
   name: 'prepare',
   usage: '[MODEL] --out FOLDER [OPTIONS]',
-  summary: 'writes a copy of a model with 8-bit weights, for bundling with an app',
+  summary: 'Write a copy of a model with 8-bit weights, to bundle with an app',
   details: [
-    'MODEL  a folder, or the id of a model on the hub; default: the default model',
-    '--out FOLDER  where the copy goes, which runs on every processor',
-    '--precision P  int8; default: int8',
+    'MODEL  Folder, or model id on the hub; without it, the default model',
+    '--out FOLDER  Where to write the copy, which runs on every processor',
+    '--precision P  Only int8, which is the default',
     ...STORE_DETAILS,
   ],
   examples: ['./models/all-MiniLM-L6-v2 --out ./models/all-MiniLM-L6-v2-int8'],
@@ -20,7 +20,7 @@ export const prepare: Command = {
   operands: 1,
   async run(input) {
     const options = storeOptions(input);
-    if (options.out === undefined) throw new UsageError('--out needs a folder');
+    if (options.out === undefined) throw new UsageError('Missing --out FOLDER: where to write the copy');
     options.precision ??= 'int8';
     const made = await withProgress(options, (show) => nativeAddon().prepareModel(options, show));
     say(`${made.model} in ${made.precision}: ${count(made.files, 'file')}, ${bytes(made.bytes)}`);

@@ -31,23 +31,23 @@ export function progressOn(out: NodeJS.WriteStream): { show: (event: LoadEvent) 
     if (event.type === 'download_started') {
       ({ total } = event);
       startedAt = performance.now();
-      out.write(`Fetching ${event.model}: ${count(event.files, 'file')}, ${bytes(total)}\n`);
+      out.write(`Downloading ${event.model}: ${count(event.files, 'file')}, ${bytes(total)}\n`);
     } else if (event.type === 'download_progress') {
       const { overall } = event;
       if (out.isTTY) {
         const filled = Math.round(overall * WIDTH);
         const bar = '█'.repeat(filled) + '░'.repeat(WIDTH - filled);
-        const line = `${bar} ${(overall * 100).toFixed(0).padStart(3)} %  ${event.file}${rate(overall)}`;
+        const line = `${bar} ${(overall * 100).toFixed(0).padStart(3)}%  ${event.file}${rate(overall)}`;
         // Cut to the terminal: a line that wraps could not be drawn over.
         out.write(`\r\u001b[K${line.slice(0, Math.max(out.columns - 1, 20))}`);
         drawn = true;
       } else if (Math.floor(overall * STEPS) > step) {
         step = Math.floor(overall * STEPS);
-        out.write(`${String(step * (100 / STEPS))} %  ${event.file}\n`);
+        out.write(`${String(step * (100 / STEPS))}%  ${event.file}\n`);
       }
     } else {
       end();
-      if (event.type === 'preparing') out.write(`Preparing ${event.model} …\n`);
+      if (event.type === 'preparing') out.write(`Preparing ${event.model}…\n`);
     }
   };
   return { show, end };

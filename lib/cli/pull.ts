@@ -8,11 +8,11 @@ import { STORE_DETAILS, STORE_OPTIONS, storeOptions, withProgress } from './stor
 export const pull: Command = {
   name: 'pull',
   usage: '[MODEL] [OPTIONS]',
-  summary: 'fetches a model of the hub into the cache',
+  summary: 'Download a model from the hub into the cache',
   details: [
-    'MODEL  the id of a model on the hub; default: the default model',
-    '--precision P  fp32, or int8, which also makes the 8-bit copy: in the cache, or in --out; default: fp32',
-    '--out FOLDER  also copies the model into a plain folder, with a manifest of hashes, for bundling with an app',
+    'MODEL  Model id on the hub; without it, the default model',
+    '--precision P  fp32 or int8 (default: fp32); int8 also makes the 8-bit copy, in --out or in the cache',
+    '--out FOLDER  Also copy the model into a plain folder, with a manifest of hashes, to bundle with an app',
     ...STORE_DETAILS,
   ],
   examples: ['', 'sentence-transformers/all-MiniLM-L6-v2 --precision int8 --out ./models/all-MiniLM-L6-v2'],

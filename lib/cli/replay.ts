@@ -22,10 +22,10 @@ interface FileResult {
 export const replay: Command = {
   name: 'replay',
   usage: 'FILE... [OPTIONS]',
-  summary: 'tries batches that failed once again: whole, each text alone, pairs, halves, and batches of 4, 8 and 16',
+  summary: 'Retry failed batches: each text alone, whole, in pairs, in halves, and in batches of 4, 8 and 16',
   details: [
-    'FILE  a failed batch: a JSON file with texts',
-    '--export-json FILE  writes what became of each file as JSON',
+    'FILE  Failed batch: a JSON object with an array "texts"',
+    '--export-json FILE  Write the result of each file as JSON',
     ...modelDetails(),
   ],
   examples: ['failed-batch.json', '*.json --model ./models/all-MiniLM-L6-v2 --export-json outcome.json'],
@@ -33,7 +33,7 @@ export const replay: Command = {
   operands: Infinity,
   async run(input) {
     const { operands: files, signal } = input;
-    if (files.length === 0) throw new UsageError('replay takes at least one file');
+    if (files.length === 0) throw new UsageError('Missing FILE: at least one failed batch');
     await withModel(loadOptions(input), async (embedder) => {
       const results: FileResult[] = [];
       for (const file of files) results.push(await replayFile(embedder, file, signal));

@@ -18,22 +18,22 @@ const MOST = 10_000;
 export const search: Command = {
   name: 'search',
   usage: '"QUESTION" --db PATH [--limit N] [--json] [--model MODEL] ...',
-  summary: 'finds the passages of an index that answer a question',
+  summary: 'Find the passages in an index that answer a question',
   details: [
-    'QUESTION             in words of your own: meanings are compared, not letters',
-    '--db PATH            the index, as `index` made it',
-    `--limit N            most passages, up to ${String(MOST)}; default: ${String(LIMIT)}`,
-    '--json               one JSON object instead of lines for people',
-    ...modelDetails('that of the index'),
+    'QUESTION  In your own words: the search compares meanings, not letters',
+    '--db PATH  Index to search, made by `index`',
+    `--limit N  Most passages to show, up to ${String(MOST)} (default: ${String(LIMIT)})`,
+    '--json  Print one JSON object',
+    ...modelDetails('the model and precision of the index'),
   ],
   notes: [
-    'Without --model it is the one that the index was made with; another is refused.',
+    'A model other than that of the index is refused.',
     '',
-    'A passage has the cosine of its meaning and the question, from -1 to 1, and where it is. On a terminal the sentence',
-    'that is nearest to the question is bold; NO_COLOR=1 does without.',
+    'Each passage is printed with its file, line and cosine similarity to the question, from -1 to 1. On a terminal, the',
+    'sentence nearest to the question is bold; NO_COLOR=1 turns colours off.',
     '',
-    'The object of --json: { "question", "model", "results": [{ "path", "line", "score", "text", "highlight" }] }, best',
-    'first. "path" is absolute, "line" is the first of "text", from 1, and text.slice(highlight.start, highlight.end) is',
+    '--json prints { "question", "model", "results": [{ "path", "line", "score", "text", "highlight" }] }, best first.',
+    '"path" is absolute, "line" is where "text" begins, counted from 1, and text.slice(highlight.start, highlight.end) is',
     'the nearest sentence.',
   ],
   examples: [
@@ -50,8 +50,9 @@ export const search: Command = {
   async run(input) {
     const [question] = input.operands;
     const db = text(input, 'db');
-    if (question === undefined || question.trim() === '') throw new UsageError('search takes a question in quotes');
-    if (db === undefined) throw new UsageError('search takes --db PATH, where the index is kept');
+    if (question === undefined || question.trim() === '')
+      throw new UsageError('Missing QUESTION: what to search for, in quotes');
+    if (db === undefined) throw new UsageError('Missing --db PATH: the index to search');
     const limit = wholeNumber(input, 'limit', MOST) ?? LIMIT;
     // Before the model, which may have to be fetched.
     const lance = lanceDb();

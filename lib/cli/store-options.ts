@@ -18,8 +18,8 @@ export const STORE_OPTIONS: OptionTable = {
 
 /** For the command's help: which model, and where the cache is. */
 export const STORE_DETAILS: readonly string[] = [
-  '--revision R  a commit, tag or branch of the hub; default: the commit that this release knows, else main',
-  '--model-file F  the ONNX file; default: onnx/model.onnx, else model.onnx',
+  '--revision R  Commit, tag or branch on the hub (default: the commit this release knows, else main)',
+  '--model-file F  ONNX file in the model (default: onnx/model.onnx, else model.onnx)',
   CACHE_DETAIL,
 ];
 

@@ -10,8 +10,8 @@ export async function alone(folder: string, work: () => Promise<void>): Promise<
   const lock = lockOf(folder);
   if (!lock) {
     const message =
-      `Expected an index for --db that nothing else writes to, but another run is at work on ${folder}. ` +
-      'Wait until it has ended, or take another folder for --db';
+      `Expected an index for --db that no other run is writing to, but another run is writing to ${folder}. ` +
+      'Wait until it has ended, or choose another folder for --db';
     throw embedError('ERR_EMBED_INVALID_ARGUMENT', message);
   }
   try {
@@ -28,7 +28,7 @@ function lockOf(folder: string): FileLock | null {
     mkdirSync(folder, { recursive: true });
     return addon.lockFile(join(folder, '.lock'));
   } catch (cause) {
-    const message = `Expected a folder for --db that can be written but received ${folder}`;
+    const message = `Expected a writable folder for --db but received ${folder}`;
     throw embedError('ERR_EMBED_INVALID_ARGUMENT', message, { cause });
   }
 }

@@ -19,6 +19,6 @@ export function lanceDb(): Lance {
       cause ??= error;
     }
   }
-  const message = `The commands index and search keep passages in LanceDB, which is not here. Install it: npm install ${name}`;
+  const message = `The commands index and search need LanceDB, which is not installed. Install it: npm install ${name}`;
   throw embedError('ERR_EMBED_RUNTIME_NOT_FOUND', message, { cause });
 }

@@ -140,7 +140,7 @@ function isOneOf(paths: ReadonlySet<string>): string {
 
 function otherModel(folder: string, reason: string): Error {
   const message =
-    `Expected an index of this model for --db, but ${folder} is of another. ${reason}. ` +
-    'Name its model with --model and --precision, or take another folder for --db';
+    `Expected an index made with this model for --db, but ${folder} is not. ${reason}. ` +
+    "Name the index's model with --model and --precision, or choose another folder for --db";
   return embedError('ERR_EMBED_INVALID_ARGUMENT', message);
 }
