@@ -54,7 +54,6 @@ export declare interface EmbedError extends Error {
     readonly cause?: unknown;
 }
 
-/** Every type of the public interface: inputs, results and options. */
 /**
  * The stable values of the `code` property of this package's errors.
  *
@@ -62,9 +61,9 @@ export declare interface EmbedError extends Error {
  * |---|---|
  * | `ERR_EMBED_INVALID_ARGUMENT` | an argument or option has the wrong type, an unknown name or is out of range |
  * | `ERR_EMBED_MODEL_NOT_FOUND` | the model's folder, or a file that it must have, is missing or cannot be read |
- * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used as they are |
- * | `ERR_EMBED_DOWNLOAD` | files could not be fetched from the hub |
- * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids fetching them |
+ * | `ERR_EMBED_MODEL_INVALID` | the model's files were read but cannot be used |
+ * | `ERR_EMBED_DOWNLOAD` | files could not be downloaded from the hub |
+ * | `ERR_EMBED_OFFLINE` | files are missing and `offline` forbids downloading them |
  * | `ERR_EMBED_RUNTIME_NOT_FOUND` | the native addon or the ONNX Runtime library cannot be loaded, or there is no server |
  * | `ERR_EMBED_INFERENCE` | ONNX Runtime, or the server or function that computes the vectors, failed |
  * | `ERR_EMBED_TOO_LONG` | a text has more than `maxTokens` tokens and `overflow` is `'error'` |
@@ -93,7 +92,6 @@ export declare interface FallbackEvent {
     readonly error: EmbedError;
 }
 
-/** Vectors that are hashes of texts: the same everywhere, and near each other when texts share words. */
 /**
  * Computes a vector of length 1 that depends only on the text. Texts with many words in common are near each other, so
  * searches in tests find what one would expect.

@@ -1,4 +1,4 @@
-/** Vectors that are hashes of texts: the same everywhere, and near each other when texts share words. */
+// Vectors that are hashes of texts: the same everywhere, and near each other when texts share words.
 
 import { createHash } from 'node:crypto';
 
