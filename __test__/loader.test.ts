@@ -74,10 +74,10 @@ test('no addon at all', () => {
     code: 'ERR_EMBED_RUNTIME_NOT_FOUND',
     message: [
       `The native addon of sentence-embedder for ${platform} could not be loaded. Looked for:`,
-      `  - ${join(own, addon)}: there is no such file`,
+      `  - ${join(own, addon)}: no such file`,
       `  - sentence-embedder-${platform}: this package is not installed`,
-      'Its package is an optional dependency: it is missing after an installation with --omit=optional, on another ' +
-        'platform, or from a lock file of another platform. ' +
+      'Its package is an optional dependency: it is missing if the installation used --omit=optional, ran on another ' +
+        'platform, or used a lock file of another platform. ' +
         `Install it: npm install --include=optional sentence-embedder-${platform}@${version}`,
       'In an Electron app that is packed with asar, the package must also be unpacked: see "Electron" in README.md.',
     ].join('\n'),

@@ -20,7 +20,7 @@ export function loadAddon(): unknown {
     if (!candidate.path) {
       tried.push(`${candidate.name}: this package is not installed`);
     } else if (!existsSync(candidate.path)) {
-      tried.push(`${candidate.path}: there is no such file`);
+      tried.push(`${candidate.path}: no such file`);
     } else {
       try {
         return requireHere(candidate.path) as unknown;
@@ -77,11 +77,11 @@ function advice(platform: string, root: string, found: boolean): string {
   }
   const install = `npm install --include=optional ${NAME}-${platform}@${ownVersion(root)}`;
   if (found) {
-    return `The addon is there but the system could not load it. Install it afresh: ${install}`;
+    return `The addon is there but the system could not load it. Reinstall it: ${install}`;
   }
   return (
-    'Its package is an optional dependency: it is missing after an installation with --omit=optional, ' +
-    'on another platform, or from a lock file of another platform. ' +
+    'Its package is an optional dependency: it is missing if the installation used --omit=optional, ran on another ' +
+    'platform, or used a lock file of another platform. ' +
     `Install it: ${install}\n` +
     'In an Electron app that is packed with asar, the package must also be unpacked: see "Electron" in README.md.'
   );

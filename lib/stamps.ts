@@ -108,7 +108,7 @@ export async function writeIndexStamp(dir: string, embedder: Stampable): Promise
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined); // where it cannot be written there is none
-    const message = `Expected a folder that can be written for dir, but in ${dir} it failed (${codeOfSystem(cause)})`;
+    const message = `Expected a writable folder for dir, but writing to ${dir} failed (${codeOfSystem(cause)})`;
     throw embedError('ERR_EMBED_INVALID_ARGUMENT', message, { cause });
   }
   return stamp;
@@ -124,8 +124,8 @@ export async function checkIndexStamp(
   const [{ stamp, problem }, dbVersion] = await Promise.all([readStamp(dir), readMarker(dir)]);
   if (stamp) {
     if (stamp.dbVersion !== null && dbVersion !== null && stamp.dbVersion !== dbVersion) {
-      const change = `${MARKER_FILE} went from ${String(stamp.dbVersion)} to ${String(dbVersion)}`;
-      const reason = `${change} after the stamp was written: another program has made the index anew`;
+      const change = `${MARKER_FILE} changed from ${String(stamp.dbVersion)} to ${String(dbVersion)}`;
+      const reason = `${change} after the stamp was written: another program has rebuilt the index`;
       return { verdict: 'reindex', reason, stamp, dbVersion };
     }
     return { ...compare(stamp, now), stamp, dbVersion };
@@ -158,13 +158,13 @@ const SENTENCE_TRANSFORMERS: ReadonlySet<EmbedderKind> = new Set(['native', 'sid
 
 function compare(was: VectorSpace, now: VectorSpace): Pick<IndexCheck, 'verdict' | 'reason'> {
   if (was.fingerprint !== null && was.fingerprint === now.fingerprint && was.kind === now.kind) {
-    return { verdict: 'match', reason: `The index was made with ${title(now)}, as loaded` };
+    return { verdict: 'match', reason: `The index was made with ${title(now)}, the same model` };
   }
   const related = SENTENCE_TRANSFORMERS.has(was.kind) && SENTENCE_TRANSFORMERS.has(now.kind);
   if (was.kind !== now.kind && !related) {
     return {
       verdict: 'reindex',
-      reason: `The index was made with ${title(was)}, and ${title(now)} is another vector space`,
+      reason: `The index was made with ${title(was)}, and ${title(now)} has a different vector space`,
     };
   }
   const differences = differencesOf(was, now);
@@ -175,16 +175,16 @@ function compare(was: VectorSpace, now: VectorSpace): Pick<IndexCheck, 'verdict'
     };
   }
   if (was.fingerprint !== null && now.fingerprint !== null) {
-    const reason = `The index was made with ${title(was)} by that name, but its weights or its tokenizer are others`;
+    const reason = `The index was made with ${title(was)}, but with different weights or a different tokenizer`;
     return { verdict: 'reindex', reason };
   }
   if (was.kind === now.kind && was.fingerprint === now.fingerprint) {
-    return { verdict: 'match', reason: `The index was made with ${title(now)}, as far as it tells` };
+    return { verdict: 'match', reason: `The index was made with ${title(now)}, as far as its stamp tells` };
   }
   if (!related) {
-    return { verdict: 'reindex', reason: `Nothing shows that ${title(was)} is still the same model` };
+    return { verdict: 'reindex', reason: `It is unknown whether ${title(was)} is still the same model` };
   }
-  const reason = `The index was made with ${title(was)}: ${title(now)} gives the same vectors, to rounding`;
+  const reason = `The index was made with ${title(was)}: ${title(now)} gives the same vectors, up to rounding`;
   return { verdict: 'compatible', reason };
 }
 
@@ -250,7 +250,7 @@ async function readStamp(
   if (typeof format === 'number' && format > FORMAT) {
     return { problem: `${path} was written by a newer version of this package` };
   }
-  return isStamp(content) ? { stamp: pick(content) } : { problem: `${path} is no stamp of this package` };
+  return isStamp(content) ? { stamp: pick(content) } : { problem: `${path} is not a stamp of this package` };
 }
 
 const KINDS: readonly unknown[] = ['native', 'sidecar', 'ollama', 'custom', 'test'] satisfies EmbedderKind[];

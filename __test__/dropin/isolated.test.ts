@@ -211,7 +211,7 @@ describe('texts that crash the process', () => {
     const queries = Array.from({ length: 5 }, (_, i) => embedder.embed([`query ${String(i)}`]));
     expect(await Promise.all([...others, ...queries])).toHaveLength(15);
     const error = await poison;
-    expect(error.message).toMatch(/given up after two sessions broke over them: The embedder's process ended/);
+    expect(error.message).toMatch(/Gave up on the texts after they broke two sessions: The embedder's process ended/);
     expect(causeOf(error)).toMatchObject(cause);
     expect(events.filter(({ type }) => type === 'restart')).toHaveLength(2);
     expect(await embedder.embed(['a'])).toHaveLength(1);

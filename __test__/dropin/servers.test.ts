@@ -77,10 +77,10 @@ describe('sidecar', () => {
   test.each([
     ['too few', { vectors: [[1]] }, /Expected 2 vectors from .* but received 1/],
     ['none', { vektors: [] }, /received none/],
-    ['of other lengths', { vectors: [[1, 2], [3]] }, /of 2 numbers instead of 24 as number 0/],
-    ['not of numbers', { vectors: [Array(24).fill('x'), []] }, /something else as number 0/],
-    ['with a null for NaN', { vectors: [Array(24).fill(null), []] }, /something else as number 0/],
-    ['too large for 32 bits', { vectors: [Array(24).fill(1e300), []] }, /not of finite numbers/],
+    ['of other lengths', { vectors: [[1, 2], [3]] }, /of 2 numbers instead of 24 at index 0/],
+    ['not of numbers', { vectors: [Array(24).fill('x'), []] }, /something else at index 0/],
+    ['with a null for NaN', { vectors: [Array(24).fill(null), []] }, /something else at index 0/],
+    ['too large for 32 bits', { vectors: [Array(24).fill(1e300), []] }, /a number that is not finite/],
     ['null', null, /received none/],
   ])('that answers with vectors that are wrong: %s', async (_, answer, message) => {
     const embedder = sidecar({ retries: 0 });

@@ -149,16 +149,16 @@ describe('a stamp', () => {
   test.each([
     ['nothing', undefined, /There is no stamp/],
     ['half of a stamp', '{"format":1,"kind":"nat', /is not JSON/],
-    ['another file', '{"name":"settings"}', /is no stamp/],
-    ['a list', '[]', /is no stamp/],
-    ['null', 'null', /is no stamp/],
+    ['another file', '{"name":"settings"}', /is not a stamp/],
+    ['a list', '[]', /is not a stamp/],
+    ['null', 'null', /is not a stamp/],
     ['zeros', '\0\0\0\0', /is not JSON/],
     ['a newer stamp', '{"format":2,"space":{}}', /newer version/],
-    ['a stamp of a format that is no number', '{"format":{"toString":1,"valueOf":1}}', /is no stamp/],
+    ['a stamp of a format that is no number', '{"format":{"toString":1,"valueOf":1}}', /is not a stamp/],
     [
       'a stamp of a kind that is not known',
       JSON.stringify({ format: 1, ...native, kind: 'cloud', dbVersion: null, writtenAt: '' }),
-      /is no stamp/,
+      /is not a stamp/,
     ],
   ])('that is %s is missing', async (_, content, reason) => {
     const dir = freshDir();
@@ -197,8 +197,8 @@ describe('the verdict', () => {
   });
 
   test.each<[string, VectorSpace, VectorSpace, RegExp]>([
-    ['Ollama', ollama, native, /bge-m3 \(ollama\), and .* is another vector space/],
-    ['a sidecar, for Ollama', sidecar, ollama, /another vector space/],
+    ['Ollama', ollama, native, /bge-m3 \(ollama\), and .* has a different vector space/],
+    ['a sidecar, for Ollama', sidecar, ollama, /a different vector space/],
     ['Ollama with another download', ollama, { ...ollama, fingerprint: 'd2' }, /weights/],
     ['8-bit weights', native, { ...native, precision: 'int8', fingerprint: 'f2' }, /precision \(fp32, now int8\)/],
     ['a sidecar, for 8-bit weights', sidecar, { ...native, precision: 'int8' }, /precision/],
@@ -213,7 +213,12 @@ describe('the verdict', () => {
     ['another pooling', sidecar, { ...native, pooling: 'cls' }, /pooling \(mean, now cls\)/],
     ['vectors as they come', sidecar, { ...native, normalize: false }, /normalisation \(true, now false\)/],
     ['another limit', native, { ...native, maxTokens: 512, fingerprint: 'f2' }, /max tokens \(128, now 512\)/],
-    ['other weights of that name', native, { ...native, fingerprint: 'f2' }, /its weights or its tokenizer are others/],
+    [
+      'other weights of that name',
+      native,
+      { ...native, fingerprint: 'f2' },
+      /different weights or a different tokenizer/,
+    ],
   ])('on an index of %s is reindex', async (_, was, now, reason) => {
     expect(await verdict(was, now)).toMatchObject({
       verdict: 'reindex',

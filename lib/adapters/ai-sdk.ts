@@ -93,8 +93,8 @@ export function sentenceEmbedder<Version extends SpecificationVersion = 'v4'>(
     const inputType = (ofCall['inputType'] as InputType | undefined) ?? options.inputType;
     if (inputType === undefined && roles.differ) {
       refuse(
-        `Expected 'query' or 'document' for inputType, as ${info.model} has a prompt for each, but received nothing: give a call ` +
-          `providerOptions: { '${PROVIDER}': { inputType: 'query' } }, or make a model for each, as sentenceEmbedder(embedder, ` +
+        `Expected 'query' or 'document' for inputType, as ${info.model} has a prompt for each, but received nothing: pass ` +
+          `providerOptions: { '${PROVIDER}': { inputType: 'query' } }, or make a model for each, such as sentenceEmbedder(embedder, ` +
           "{ inputType: 'query' })",
       );
     }

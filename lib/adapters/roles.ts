@@ -129,7 +129,7 @@ class ModelPrompts {
     if (wanted === this.#always) return '';
     throw embedError(
       'ERR_EMBED_MODEL_INVALID',
-      `Expected no other prompt than ${JSON.stringify(this.#always)} for a ${role}, which default_prompt_name in ` +
+      `Expected the prompt ${JSON.stringify(this.#always)} for a ${role}, which default_prompt_name in ` +
         `${this.#file} puts before every text, but received ${JSON.stringify(wanted)}`,
     );
   }

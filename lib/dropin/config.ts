@@ -52,7 +52,7 @@ const whole =
       ? undefined
       : `a whole number from ${String(least)} to ${String(most)}`;
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
-const filled: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a string that is not empty');
+const filled: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a non-empty string');
 const address: Check = (value) =>
   typeof value === 'string' && /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : '')
     ? undefined
@@ -64,7 +64,7 @@ const strings: Check = (value) =>
 const OWN_OF_LOAD = ['model', 'normalize', 'onProgress', 'signal'];
 const loading: Check = (value) => {
   const own = OWN_OF_LOAD.find((name) => typeof value === 'object' && value !== null && name in value);
-  return plain(value) ?? (own === undefined ? undefined : `an object without ${own}, which other options decide,`);
+  return plain(value) ?? (own === undefined ? undefined : `an object without ${own}, which other options set,`);
 };
 
 const COMMON: Record<string, Check> = {

@@ -30,7 +30,7 @@ class CustomEngine implements Engine {
   static async start(config: CustomConfig, { signal, tell }: StartContext): Promise<CustomEngine> {
     const { custom } = config;
     if (!custom) throw embedError('ERR_EMBED_INTERNAL', 'The configuration was not checked');
-    tell('loading', 'Asking for a first vector');
+    tell('loading', 'Computing a first vector');
     const { timeout: timeoutMs, normalizeVectors: normalize } = settingsOf(config);
     const [vector] = await run(custom, [PROBE], undefined, { signal, timeoutMs });
     const { fingerprint } = custom;

@@ -178,7 +178,7 @@ async function utilityProcess(): Promise<Child> {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- it is there in Electron only; within a try bundlers leave it
     electron = require('electron') as Electron;
   } catch (cause) {
-    throw embedError('ERR_EMBED_RUNTIME_NOT_FOUND', "Electron's utility processes cannot be reached", { cause });
+    throw embedError('ERR_EMBED_RUNTIME_NOT_FOUND', "Electron's utility processes are not available", { cause });
   }
   await electron.app.whenReady();
   const child = electron.utilityProcess.fork(PROGRAM, [], {

@@ -70,7 +70,7 @@ function parsed(text: string, url: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw embedError('ERR_EMBED_INFERENCE', `${url} answered what is not JSON`, { cause });
+    throw embedError('ERR_EMBED_INFERENCE', `${url} did not answer with JSON`, { cause });
   }
 }
 
@@ -78,7 +78,9 @@ function parsed(text: string, url: string): unknown {
 function unreachable(url: string, error: Error): Error {
   const { code, message } = (error.cause ?? error) as { code?: string; message?: string };
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    return embedError('ERR_EMBED_TIMEOUT', `${url} was silent for the 300 s that Node allows`, { cause: error });
+    return embedError('ERR_EMBED_TIMEOUT', `${url} sent nothing for 300 s, the longest that Node waits`, {
+      cause: error,
+    });
   }
   const noServer = code !== undefined && ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code);
   return noServer
@@ -99,13 +101,15 @@ export function checkedVectors(
   if (value.length !== count) return refuse(String(value.length));
   let length = dimension;
   return value.map((row: unknown, i) => {
-    if (!isNumbers(row)) return refuse(`something else as number ${String(i)}`);
+    if (!isNumbers(row)) return refuse(`something else at index ${String(i)}`);
     length ??= row.length;
     if (row.length !== length || length === 0) {
-      return refuse(`one of ${String(row.length)} numbers instead of ${String(length)} as number ${String(i)}`);
+      return refuse(`one of ${String(row.length)} numbers instead of ${String(length)} at index ${String(i)}`);
     }
     const vector = Float32Array.from(row);
-    return vector.every(Number.isFinite) ? vector : refuse(`one that is not of finite numbers as number ${String(i)}`);
+    return vector.every(Number.isFinite)
+      ? vector
+      : refuse(`one with a number that is not finite at index ${String(i)}`);
   });
 }
 

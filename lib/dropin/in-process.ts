@@ -112,5 +112,5 @@ function tellStage(
   if (type === 'download_progress') tell('downloading', `Downloading ${file}`, overall);
   if (type === 'preparing') tell('preparing', `Preparing ${model} for this computer`);
   if (type === 'loading') tell('loading', `Loading ${model}`);
-  if (type === 'warning') tell('loading', message ?? `Loading ${model} as it is`); // it could not be prepared
+  if (type === 'warning') tell('loading', message ?? `Loading ${model} without a prepared copy`); // it could not be prepared
 }

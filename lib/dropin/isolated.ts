@@ -169,6 +169,10 @@ function copied(config: InProcessConfig): Omit<InProcessConfig, 'onEvent'> {
   try {
     return structuredClone(rest);
   } catch (cause) {
-    throw embedError('ERR_EMBED_INVALID_ARGUMENT', 'Expected values that can be copied for config.load', { cause });
+    throw embedError(
+      'ERR_EMBED_INVALID_ARGUMENT',
+      'Expected values that can be sent to another process for config.load',
+      { cause },
+    );
   }
 }

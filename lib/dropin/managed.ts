@@ -105,7 +105,7 @@ export abstract class ManagedEmbedder implements IEmbedder {
   async embedWithRetry(texts: readonly string[], maxRetries?: number, options?: CallOptions): Promise<number[][]> {
     const retries: unknown = maxRetries ?? this.#settings.retries;
     if (!Number.isInteger(retries) || (retries as number) < 0) {
-      const message = `Expected a whole number from 0 for maxRetries but received ${describe(retries)}`;
+      const message = `Expected a whole number of at least 0 for maxRetries but received ${describe(retries)}`;
       throw embedError('ERR_EMBED_INVALID_ARGUMENT', message);
     }
     return asArrays(await this.#embed(texts, retries as number, options));

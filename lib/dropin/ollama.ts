@@ -28,7 +28,7 @@ class OllamaEngine implements Engine {
 
   static async start(config: OllamaConfig, { signal, tell }: StartContext): Promise<OllamaEngine> {
     const { url = OLLAMA_URL, startTimeout = START_TIMEOUT_MS, model = config.modelName ?? '' } = config.ollama ?? {};
-    tell('loading', `Ollama loads ${model}`);
+    tell('loading', `Ollama is loading ${model}`);
     // The first text makes Ollama load the model, and shows how long its vectors are.
     const [vector] = await embedAt(url, model, [PROBE], undefined, { signal, timeoutMs: startTimeout });
     const { normalizeVectors: normalize } = settingsOf(config);

@@ -90,6 +90,6 @@ function tellProgress(line: string, tell: StartContext['tell']): void {
   } catch {
     return;
   }
-  if (type === 'download_started') tell('downloading', 'The sidecar downloads its model');
-  if (type === 'model_cached') tell('loading', 'The sidecar loads its model');
+  if (type === 'download_started') tell('downloading', 'The sidecar is downloading its model');
+  if (type === 'model_cached') tell('loading', 'The sidecar is loading its model');
 }

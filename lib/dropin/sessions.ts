@@ -146,7 +146,7 @@ export class Sessions {
       batch.broken += 1;
       await untilAborted(signal, () => this.#rebuild(running, failed));
       if (this.hasGivenUp(batch)) {
-        const message = `The texts were given up after two sessions broke over them: ${failed.message}`;
+        const message = `Gave up on the texts after they broke two sessions: ${failed.message}`;
         throw embedError('ERR_EMBED_INFERENCE', message, { cause: failed.cause });
       }
       if (batch.broken === 1 && traits.suspectsTexts) {
@@ -182,7 +182,7 @@ export class Sessions {
     let engine: Engine;
     try {
       throwIfAborted(signal);
-      tell('checking', 'Checking what is there');
+      tell('checking', 'Checking the model');
       engine = await start({ signal, tell });
       if (signal.aborted) {
         await engine.close();

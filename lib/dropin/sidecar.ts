@@ -108,7 +108,7 @@ async function untilReady(
       const { model_loaded: loaded, model_loading: isLoading } = await health(url, signal);
       if (loaded === true) return;
       // A process of ours tells itself whether it downloads or loads.
-      if (!process && isLoading === true && !told) tell('loading', 'The sidecar loads its model');
+      if (!process && isLoading === true && !told) tell('loading', 'The sidecar is loading its model');
       told ||= isLoading === true;
     } catch (error) {
       // A server that is up and cannot answer may still be loading; where there is none, only ours can be on its way.
@@ -135,7 +135,7 @@ async function spaceAt(url: string, config: SidecarConfig, signal: AbortSignal):
   }
   const wanted = config.sidecar?.model ?? config.modelName ?? DEFAULT_MODEL;
   if (plainName(model) !== plainName(wanted)) {
-    const message = `The sidecar at ${url} has the model ${model}, not ${wanted}: set config.sidecar.model if it is meant`;
+    const message = `The sidecar at ${url} has the model ${model}, not ${wanted}: set config.sidecar.model if that is intended`;
     throw embedError('ERR_EMBED_MODEL_INVALID', message);
   }
   return {

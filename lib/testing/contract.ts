@@ -97,13 +97,13 @@ export function describeIEmbedder(factory: () => IEmbedder | Promise<IEmbedder>,
       expect(embedder.getStats().isReady).toBe(true);
     });
 
-    it('gives no vectors for no texts', async () => {
+    it('returns no vectors for no texts', async () => {
       await start();
       expect(await embedder.embed([])).toEqual([]);
       expect(await embedder.embedWithRetry([])).toEqual([]);
     });
 
-    it('gives one plain array of numbers a text, all of one length', async () => {
+    it('returns one plain array of numbers per text, all of the same length', async () => {
       await start();
       const vectors = await embedder.embed(TEXTS);
       expect(vectors).toHaveLength(TEXTS.length);
@@ -116,7 +116,7 @@ export function describeIEmbedder(factory: () => IEmbedder | Promise<IEmbedder>,
       }
     });
 
-    it('gives a text the same vector whatever comes with it, and other texts other vectors', async () => {
+    it('returns the same vector for a text whatever the other texts, and different vectors for different texts', async () => {
       await start();
       const together = await embedder.embed(TEXTS);
       for (const [i, text] of TEXTS.entries()) expectClose(await embedder.embed([text]), together.slice(i, i + 1));
@@ -141,7 +141,7 @@ export function describeIEmbedder(factory: () => IEmbedder | Promise<IEmbedder>,
       expectClose(parts.flat(), expected);
     });
 
-    it('refuses what is no list of texts and goes on', async () => {
+    it('rejects anything but a list of texts and keeps working', async () => {
       await start();
       for (const texts of ['text', [42], ['a', null], undefined] as unknown as string[][]) {
         expect(await rejection(embedder.embed(texts))).toMatchObject({ code: 'ERR_EMBED_INVALID_ARGUMENT' });
@@ -152,7 +152,7 @@ export function describeIEmbedder(factory: () => IEmbedder | Promise<IEmbedder>,
       expect(await embedder.embed(['a'])).toHaveLength(1);
     });
 
-    it('counts the calls that it has answered', async () => {
+    it('counts successful calls', async () => {
       await start();
       expect(embedder.getStats().filesSinceSpawn).toBe(0);
       await embedder.embed(TEXTS);
@@ -163,7 +163,7 @@ export function describeIEmbedder(factory: () => IEmbedder | Promise<IEmbedder>,
       if (memoryUsage) for (const bytes of Object.values(memoryUsage)) expect(bytes).toBeGreaterThan(0);
     });
 
-    it('answers the calls under way when it is restarted, and goes on with the same vectors', async () => {
+    it('answers calls in progress when it is restarted, and then returns the same vectors', async () => {
       await start();
       const before = await embedder.embed(TEXTS);
       const calls = [embedder.embed(TEXTS), embedder.embed([...TEXTS].reverse()), embedder.embed(['a'])];
@@ -183,7 +183,7 @@ export function describeIEmbedder(factory: () => IEmbedder | Promise<IEmbedder>,
       expect(embedder.getStats().filesSinceSpawn).toBe(0);
     });
 
-    it('answers the calls under way when it is shut down, and then refuses', async () => {
+    it('answers calls in progress when it is shut down, and then rejects', async () => {
       await start();
       const calls = [embedder.embed(TEXTS), embedder.embed(['a'])];
       await embedder.shutdown();
