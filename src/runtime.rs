@@ -62,7 +62,7 @@ pub fn library_path() -> Result<PathBuf> {
     }
     let folder = own_folder().ok_or_else(|| {
         not_found(&format!(
-            "{LIBRARY_NAME} beside the addon, whose place is unknown"
+            "{LIBRARY_NAME} beside the addon, whose location is unknown"
         ))
     })?;
     let beside = folder.join(LIBRARY_NAME);

@@ -104,7 +104,7 @@ fn a_disk_that_fills_up_is_a_typed_error_and_the_cache_stays_valid() {
     let half = hub.file(MODEL, ONNX).bytes.len() as u64 / 2;
     let text = told(start(&hub, cache.path(), Some(half)));
     assert!(text.contains("ERR_EMBED_DOWNLOAD"), "{text}");
-    assert!(text.contains("no room left"), "{text}");
+    assert!(text.contains("no space left"), "{text}");
     assert_valid(cache.path());
     let blobs = cache.path().join("models--tiny--bert/blobs");
     assert!(

@@ -212,7 +212,7 @@ fn resolve_precision(
         (_, Some(asked)) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "Expected '{stated}' or nothing for options.precision, as {} was prepared so, but received '{}'",
+                "Expected '{stated}' or nothing for options.precision, as {} was prepared in it, but received '{}'",
                 folder.display(),
                 asked.name(),
             ),

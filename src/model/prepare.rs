@@ -174,7 +174,7 @@ impl Cache {
         root.map(|root| Self { root }).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidArgument,
-                "This user has no folder for caches: name one for prepared models with options.cacheDir",
+                "This user has no cache folder: set options.cacheDir to a folder for prepared models",
             )
         })
     }

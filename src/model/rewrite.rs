@@ -67,7 +67,7 @@ pub fn rewrite(
     let old = model
         .graph
         .as_ref()
-        .ok_or_else(|| invalid("The file holds no graph"))?;
+        .ok_or_else(|| invalid("The file contains no graph"))?;
     let kept = old.output.iter().find(|value| value.name == output);
     let kept = kept
         .ok_or_else(|| invalid(&format!("The graph has no output {output}")))?

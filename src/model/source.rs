@@ -37,7 +37,7 @@ impl Source {
         if model.graph.is_none() {
             return Err(Error::new(
                 ErrorKind::ModelInvalid,
-                format!("{} holds no graph", path.display()),
+                format!("{} contains no graph", path.display()),
             ));
         }
         if !model.functions.is_empty()
@@ -46,7 +46,10 @@ impl Source {
                 .iter()
                 .any(|graph| !graph.sparse_initializer.is_empty())
         {
-            let what = format!("{} uses ONNX functions or sparse tensors", path.display());
+            let what = format!(
+                "{} uses ONNX functions or sparse tensors, which are not supported",
+                path.display()
+            );
             return Err(Error::new(ErrorKind::ModelInvalid, what));
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -142,7 +145,7 @@ impl Source {
         let invalid = || {
             Error::new(
                 ErrorKind::ModelInvalid,
-                format!("Tensor {} has no valid place in its data file", tensor.name),
+                format!("Tensor {} has no valid location in its data file", tensor.name),
             )
         };
         let number = |key, default| {
@@ -184,7 +187,7 @@ impl Source {
         if tensor.data_type != data_type::FLOAT || values.len() != tensor.shape().iter().product::<usize>() {
             return Err(Error::new(
                 ErrorKind::ModelInvalid,
-                format!("Tensor {} is not a whole f32 tensor", tensor.name),
+                format!("Tensor {} is not a complete f32 tensor", tensor.name),
             ));
         }
         Ok(values)

@@ -245,7 +245,7 @@ impl<'a> Search<'a> {
         Error::new(
             ErrorKind::Offline,
             format!(
-                "Files of {id} are missing in {folder}, and fetching them is forbidden (offline): {files}. Fetch them \
+                "Files of {id} are missing in {folder}, and offline forbids downloading them: {files}. Download them \
                  once with: npx sentence-embedder pull {id}{revision}{file}",
                 id = self.request.id,
                 folder = self.settings.cache.display(),
@@ -263,7 +263,7 @@ impl<'a> Search<'a> {
         let commit = listing.commit.clone();
         if is_commit(&self.revision) && self.revision != commit {
             return Err(Failure::lasting(format!(
-                "The hub answered with another commit of {id} than {}",
+                "Expected commit {} of {id} from the hub but received {commit}",
                 self.revision
             ))
             .error);
@@ -341,15 +341,15 @@ impl<'a> Search<'a> {
             if is_known && pinned.is_none_or(|pinned| pinned == sha256.name()) {
                 continue;
             }
-            let changed = format!("{name} of {} had changed in the cache", self.request.id);
+            let changed = format!("{name} of {} was changed in the cache", self.request.id);
             let sentence = match linked.map(|digest| self.repository.blob(&digest)) {
                 Some(blob) if fs::remove_file(&file).and(fs::remove_file(&blob)).is_ok() => {
-                    format!("{changed} and was deleted; the next load fetches it again")
+                    format!("{changed} and has been deleted; the next load downloads it again")
                 }
                 Some(blob) => format!("{changed} and cannot be deleted: {}", blob.display()),
                 None => format!(
-                    "{} cannot be verified, as it is no copy of a file that the cache has by its hash; delete {}, and \
-                     the next load fetches it again",
+                    "{} cannot be verified, as the cache has no file with its hash; delete {}, and the next load \
+                     downloads the model again",
                     file.display(),
                     self.repository.folder().display()
                 ),

@@ -209,7 +209,7 @@ fn string(value: &Unknown<'_>, path: impl FnOnce() -> String) -> Checked<String>
 }
 
 fn no_memory(path: &str, cause: TryReserveError) -> Refusal {
-    let sentence = format!("There is no memory for {path}");
+    let sentence = format!("Not enough memory for {path}");
     Refusal::Argument(Error::new(ErrorKind::Inference, sentence).with_source(cause))
 }
 
@@ -217,7 +217,7 @@ fn filled_string(value: &Unknown<'_>, path: impl Fn() -> String) -> Checked<Stri
     let text = string(value, &path)?;
     // A NUL would end a path early on its way through the operating system.
     if text.is_empty() || text.contains('\0') {
-        return refuse("a string that is not empty and has no NUL", &path(), value);
+        return refuse("a non-empty string without NUL", &path(), value);
     }
     Ok(text)
 }

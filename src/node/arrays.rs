@@ -50,7 +50,7 @@ pub fn zeros<T: TypedArray>(env: Env, length: usize) -> napi::Result<T> {
         let mut exception = std::ptr::null_mut();
         // SAFETY: on the JavaScript thread of `env`, with room for the answer. While an exception is pending, nothing else could be called.
         unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut exception) };
-        let sentence = format!("There is no memory for a {} of {length} numbers", T::CONSTRUCTOR);
+        let sentence = format!("Not enough memory for a {} of {length} numbers", T::CONSTRUCTOR);
         errors::to_js(
             env,
             &Error::new(ErrorKind::Inference, sentence).with_source(refused),

@@ -25,7 +25,7 @@ pub fn pull_model(
     options: Unknown<'_>,
     #[napi(ts_arg_type = "((event: Record<string, unknown>) => void) | undefined")] on_event: Unknown<'_>,
 ) -> napi::Result<Unknown<'static>> {
-    work(env, options, on_event, "fetching a model", pull)
+    work(env, options, on_event, "downloading a model", pull)
 }
 
 /// Writes a copy of a model in another precision into the plain folder `options.out`.

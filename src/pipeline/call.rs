@@ -101,7 +101,7 @@ impl Call {
         };
         let mut vectors = Vec::new();
         if let Err(cause) = vectors.try_reserve_exact(numbers) {
-            let sentence = format!("There is no memory for the vectors of {} texts", texts.len());
+            let sentence = format!("Not enough memory for the vectors of {} texts", texts.len());
             return Err((
                 Error::new(ErrorKind::Inference, sentence).with_source(cause),
                 settle,

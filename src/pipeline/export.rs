@@ -29,8 +29,8 @@ pub fn export(config: &EmbedderConfig, out: &Path, watch: &Watch) -> Result<Mani
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "Expected 'int8' for options.precision and a model that has it not yet, but {} would stay as it is; \
-                 `pull --out` copies a model",
+                "Expected 'int8' for options.precision and a model that was not prepared yet, but {} would not change; \
+                 `pull --out` copies a model unchanged",
                 spec.folder.display()
             ),
         ));

@@ -209,7 +209,10 @@ pub fn make_copy(
         Precision::Fp32 if Isa::detect().has_fast_floats() => output(spec)
             .and_then(|output| rewrite(&spec.onnx_file, &output, Form::Fp32, folder, cancel))
             .map(drop),
-        Precision::Fp32 => Err(Error::new(ErrorKind::ModelInvalid, "Not for this processor")),
+        Precision::Fp32 => Err(Error::new(
+            ErrorKind::ModelInvalid,
+            "There is no fp32 copy for this processor",
+        )),
         Precision::Int8 => quantize(spec, tokenizer, folder, threads, cancel),
     };
     let checked = made.and_then(|()| {
@@ -351,7 +354,7 @@ fn agree(expected: &[f32], got: &[f32], smallest: f64) -> Result<()> {
     Err(Error::new(
         ErrorKind::ModelInvalid,
         format!(
-            "the copy's vectors of a known text have cosine {cosine:.6} to the model's, {smallest} is needed"
+            "Expected the copy's vectors to have a cosine of at least {smallest} to the model's but found {cosine:.6}"
         ),
     ))
 }
@@ -402,7 +405,7 @@ fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Resu
         count: 1,
     };
     let (_, again) = run(&largest).map_err(invalid(format!(
-        "{} fails on token id {}, the largest that {} gives: they are not of one model",
+        "{} fails on token id {}, the largest that {} gives: they belong to different models",
         spec.onnx_file.display(),
         tokenizer.largest_id(),
         spec.tokenizer_file.display(),
@@ -420,7 +423,7 @@ fn probe(session: &mut Session, tokenizer: &Tokenizer, spec: &ModelSpec) -> Resu
         Some(stated) if stated != dimension => Err(Error::new(
             ErrorKind::ModelInvalid,
             format!(
-                "{} gives {dimension} dimensions but {} says {stated}: they are not of one model",
+                "{} gives {dimension} dimensions but {} says {stated}: they belong to different models",
                 spec.onnx_file.display(),
                 spec.pooling.source,
             ),

@@ -178,7 +178,7 @@ fn timed_out(timeout: Duration) -> Error {
     Error::new(
         ErrorKind::Timeout,
         format!(
-            "The call was not done within its timeoutMs of {}",
+            "The call did not finish within its timeoutMs of {}",
             timeout.as_millis()
         ),
     )

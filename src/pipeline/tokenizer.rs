@@ -79,7 +79,7 @@ impl Tokenizer {
                 ErrorKind::ModelInvalid
             };
             let sentence = format!(
-                "Expected more than {special_tokens} tokens for {}, as special tokens alone take these, but it is {}",
+                "Expected more than {special_tokens} tokens for {}, as special tokens alone take that many, but it is {}",
                 limit.source, limit.value,
             );
             return Err(Error::new(kind, sentence));
@@ -96,7 +96,7 @@ impl Tokenizer {
             Some(rows) if tokenizer.largest_id() as usize >= rows => Err(Error::new(
                 ErrorKind::ModelInvalid,
                 format!(
-                    "{} gives {} ids but config.json says that the model's table has {rows}: they are not of one model",
+                    "{} gives {} ids but config.json says that the model's table has {rows}: they belong to different models",
                     file.display(),
                     u64::from(tokenizer.largest_id()) + 1,
                 ),

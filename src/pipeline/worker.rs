@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What a call is rejected with that a worker panicked over.
 fn panicked() -> Error {
-    Error::new(ErrorKind::Internal, "A worker panicked over a call")
+    Error::new(ErrorKind::Internal, "A worker panicked during a call")
 }
 
 /// How a run ended.
@@ -177,7 +177,7 @@ impl<M: Model> Worker<'_, M> {
         let (vectors, dimension) = outcome?;
         // A graph can give vectors of another width than it gave at load.
         if vectors.len() != rows.len() * dimension || calls.iter().any(|call| call.dimension != dimension) {
-            let sentence = format!("The model gave vectors of {dimension} numbers, which it did not at load");
+            let sentence = format!("The model gave vectors of {dimension} numbers, unlike at load");
             return Err(Error::new(ErrorKind::Inference, sentence));
         }
         let answer = || self.answer(rows, &vectors, dimension);

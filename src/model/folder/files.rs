@@ -41,7 +41,7 @@ pub(super) fn find_onnx(folder: &Path, transformer: &Path, named: Option<&str>) 
             return Err(Error::new(
                 ErrorKind::ModelInvalid,
                 format!(
-                    "Expected files beside {} but {} is none",
+                    "Expected only files and folders beside {} but {} is neither",
                     onnx_file.display(),
                     entry.path().display()
                 ),
@@ -87,7 +87,7 @@ pub(super) fn optional_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T
     parsed.map(Some).map_err(|cause| {
         let place = Some(cause.path().to_string()).filter(|place| place != ".");
         let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
-        let sentence = format!("{} is not the JSON that was expected{place}", file.display());
+        let sentence = format!("{} is not JSON of the expected form{place}", file.display());
         Error::new(ErrorKind::ModelInvalid, sentence).with_source(cause.into_inner())
     })
 }

@@ -61,7 +61,7 @@ pub(super) fn resolve_max_tokens(
         Some(asked) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "Expected at most {most} for options.maxTokens, which is what this model reads, but received {asked}"
+                "Expected at most {most} for options.maxTokens, the limit of this model, but received {asked}"
             ),
         )),
     }

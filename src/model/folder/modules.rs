@@ -62,7 +62,7 @@ impl Modules {
                 (2, Some("Normalize")) => modules.normalize = true,
                 _ => {
                     return refused(format!(
-                        "has a step that cannot be honoured ({} as step {position})",
+                        "has an unsupported step ({} as step {position})",
                         entry.kind
                     ));
                 }

@@ -63,14 +63,14 @@ fn read_pooling(file: &Path) -> Result<(Pooling, Option<usize>)> {
         ["max_tokens" | "max"] => Pooling::Max,
         other => {
             let named = if other.is_empty() {
-                "of no kind".to_owned()
+                "none".to_owned()
             } else {
                 other.join(" + ")
             };
             return Err(Error::new(
                 ErrorKind::ModelInvalid,
                 format!(
-                    "{} asks for pooling {named}; supported is exactly one of mean, cls and max",
+                    "{} has the pooling mode {named}; exactly one of mean, cls and max is supported",
                     file.display()
                 ),
             ));

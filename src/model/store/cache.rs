@@ -144,7 +144,7 @@ impl Repository {
         let name = files::relative(file).ok_or_else(|| {
             Error::new(
                 ErrorKind::Download,
-                format!("The hub names a file {file:?}, which would leave the cache"),
+                format!("The hub lists a file {file:?}, which is outside the cache"),
             )
         })?;
         let blob = self.blob(digest);

@@ -58,10 +58,7 @@ pub fn fetch(client: &Client, job: &Job<'_>, cancel: &Cancel, progress: &mut dyn
             let _ = fs::remove_file(job.part);
             return Err(Error::new(
                 ErrorKind::Download,
-                format!(
-                    "{} did not have the hash that it should have, and was deleted",
-                    job.name
-                ),
+                format!("{} did not have the expected hash and was deleted", job.name),
             ));
         }
     }
@@ -165,7 +162,7 @@ impl<'a> Part<'a> {
                 if range != Some((self.loaded, size)) {
                     self.restart()?;
                     return Err(Failure::passing(format!(
-                        "Another part of {name} came than the one that was asked for"
+                        "The server sent a different part of {name} than requested"
                     )));
                 }
             }
@@ -177,7 +174,7 @@ impl<'a> Part<'a> {
         let promised: Option<u64> = number(&parts.headers, header::CONTENT_LENGTH.as_str());
         if promised.is_some_and(|promised| promised != left) {
             return Err(Failure::passing(format!(
-                "{name} should have {left} more bytes but the server offers {}",
+                "Expected {left} more bytes of {name} but the server offers {}",
                 promised.unwrap_or_default()
             )));
         }
@@ -214,7 +211,7 @@ impl<'a> Part<'a> {
         let sentence = if no_room {
             let _ = fs::remove_file(self.job.part);
             format!(
-                "There is no room left for {} in {}",
+                "There is no space left for {} in {}",
                 self.job.name,
                 self.job.part.parent().unwrap_or(self.job.part).display()
             )

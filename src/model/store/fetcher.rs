@@ -51,7 +51,7 @@ impl Fetcher<'_> {
         };
         if pinned.is_some_and(differs) {
             return Err(Failure::lasting(format!(
-                "The hub's {file} of {id} is not the one that this library knows for that commit"
+                "{file} of {id} on the hub differs from the one that this library knows for that commit"
             ))
             .error);
         }

@@ -182,12 +182,12 @@ impl Client {
             | ureq::Error::BadUri(_)
             | ureq::Error::Http(_)
             | ureq::Error::InvalidProxyUrl => {
-                Failure::lasting(format!("{} cannot be asked for {what}", host(place)))
+                Failure::lasting(format!("Cannot request {what} from {}", host(place)))
             }
             // So rustls reports a certificate that it does not believe.
             ureq::Error::Io(broken) if broken.kind() == io::ErrorKind::InvalidData => {
                 Failure::lasting(format!(
-                    "{} cannot be asked for {what}: no encrypted connection that can be trusted",
+                    "Cannot request {what} from {}: no encrypted connection that can be trusted",
                     host(place)
                 ))
             }
@@ -198,15 +198,14 @@ impl Client {
             // ureq has the proxy's status in a sentence only.
             ureq::Error::ConnectProxyFailed(reason) if reason.contains("responded 407") => {
                 Failure::lasting(format!(
-                    "The proxy does not connect to {} for {what}: it asks for a name and password, which its address can \
-                     give as http://name:password@host:port",
+                    "The proxy refused to connect to {} for {what}: it requires a name and password, given in its \
+                     address as http://name:password@host:port",
                     host(place)
                 ))
             }
-            ureq::Error::ConnectProxyFailed(_) => Failure::passing(format!(
-                "The proxy does not connect to {} for {what}",
-                host(place)
-            )),
+            ureq::Error::ConnectProxyFailed(_) => {
+                Failure::passing(format!("The proxy did not connect to {} for {what}", host(place)))
+            }
             _ => Failure::passing(format!("{} cannot be reached for {what}", host(place))),
         };
         match cause {
@@ -221,7 +220,7 @@ impl Client {
         match self.cancel.check() {
             Err(aborted) => aborted.into(),
             Ok(()) => {
-                Failure::passing(format!("The connection broke while {what} was fetched")).because(cause)
+                Failure::passing(format!("The connection broke while {what} was downloaded")).because(cause)
             }
         }
     }
@@ -249,10 +248,10 @@ impl Client {
                     )
                 }
                 None => {
-                    format!("{answered}: the model does not exist, or needs a token, which HF_TOKEN can give")
+                    format!("{answered}: the model does not exist, or needs a token: set HF_TOKEN")
                 }
             }),
-            404 if at_hub => Failure::lasting(format!("{answered}: it is not there")),
+            404 if at_hub => Failure::lasting(format!("{answered}: it does not exist")),
             // A signed address that has run out; the hub gives a new one.
             401 | 403 | 404 | 410 => Failure::passing(answered),
             408 | 425 | 500 | 502..=504 => Failure {

@@ -97,13 +97,13 @@ pub fn list(client: &Client, id: &str, revision: &str) -> Result<Listing> {
     let what = format!("the files of {id} at {revision}");
     let text = client.persist(|| read_text(client, &address, &what).map_err(|failure| (failure, false)))?;
     let answer: Answer = serde_json::from_slice(&text).map_err(|cause| {
-        Failure::lasting(format!("The hub's answer for {what} is not what it should be"))
+        Failure::lasting(format!("The hub's answer for {what} has an unexpected form"))
             .error
             .with_source(cause)
     })?;
     // It becomes the name of a folder.
     if !cache::is_commit(&answer.sha) {
-        return Err(Failure::lasting(format!("The hub names no commit for {id} at {revision}")).error);
+        return Err(Failure::lasting(format!("The hub gave no commit for {id} at {revision}")).error);
     }
     Ok(Listing {
         commit: answer.sha,
@@ -160,7 +160,7 @@ pub fn facts(client: &Client, id: &str, commit: &str, file: &str) -> Result<Fact
     match (size, digest) {
         (Some(size), Some(digest)) => Ok(Facts { size, digest }),
         _ => Err(Failure::lasting(format!(
-            "The hub gives no size and hash for {what}, so that it could not be verified"
+            "The hub did not give both size and hash of {what}, so it cannot be verified"
         ))
         .error),
     }

@@ -78,7 +78,7 @@ pub fn begin(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<Ma
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "Expected an empty or new folder but {} has content of other origin",
+                "Expected a new or empty folder, or one of an earlier run, but {} has other content",
                 folder.display()
             ),
         ));
@@ -238,7 +238,7 @@ pub fn verify(folder: &Path, cancel: &Cancel) -> Result<()> {
         let size = hasher.update_from(&mut file, cancel)?;
         if size != entry.size || hasher.sha256() != entry.sha256 {
             return Err(invalid(format!(
-                "{} is not the file that {FILE} lists",
+                "{} differs from what {FILE} lists",
                 path.display()
             )));
         }

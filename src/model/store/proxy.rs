@@ -26,9 +26,11 @@ pub fn proxy_for(
     if either("NO_PROXY").is_some_and(|list| list.split(',').any(|entry| excludes(entry, place))) {
         return Ok(None);
     }
-    Proxy::new(proxy.trim())
-        .map(Some)
-        .map_err(|_| format!("{name} is no address of a proxy: http://host:port, with a scheme of http"))
+    Proxy::new(proxy.trim()).map(Some).map_err(|_| {
+        format!(
+            "Expected a proxy address like http://host:port for {name} or ALL_PROXY, but it is something else"
+        )
+    })
 }
 
 /// Whether an entry of `NO_PROXY` has the host of `place`: the host itself, or a domain above it.

@@ -113,7 +113,7 @@ impl Settings {
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidArgument,
-                    "This user has no home folder: name a folder for models with options.cacheDir or HF_HUB_CACHE",
+                    "This user has no home folder: set options.cacheDir or HF_HUB_CACHE to a folder for models",
                 )
             })?;
         let token = if switched_on("HF_HUB_DISABLE_IMPLICIT_TOKEN") {

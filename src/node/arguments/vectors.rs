@@ -187,7 +187,7 @@ fn finite(vector: &[f32], path: impl FnOnce() -> String) -> Checked<()> {
     };
     let (path, found) = (path(), vector.get(at).copied().unwrap_or(f32::NAN));
     Err(invalid(&format!(
-        "Expected finite numbers for {path} but received {found} as number {at}"
+        "Expected finite numbers for {path} but received {found} at index {at}"
     )))
 }
 
