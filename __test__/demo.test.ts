@@ -9,7 +9,7 @@ import { ROOT, runNode } from './support/processes';
 
 const DEFAULT_MODEL = 'sentence-transformers/paraphrase-multilingual-mpnet-base-v2';
 const COMMIT = '4328cf26390c98c5e3c738b4460a05b95f4911f5'; // of the catalogue, in src/model/catalog.rs
-const SMALL = /^Using the small all-MiniLM-L6-v2, since the default model is not in the cache.*\n$/gm;
+const SMALL = /^Using the small all-MiniLM-L6-v2: the default model \(1\.1 GB\) is not in the cache.*\n$/gm;
 
 const fresh = freshFolders();
 

@@ -56,7 +56,7 @@ function produce(count: number, name: string): { id: string; text: string }[] {
   }));
   writeFileSync(join(app, 'documents.jsonl'), documents.map((document) => `${JSON.stringify(document)}\n`).join(''));
   const queued = runNode(['src/produce.mjs', 'documents.jsonl'], { cwd: app, env });
-  expect(queued).toMatchObject({ status: 0, stdout: `${String(count)} documents are queued\n`, stderr: '' });
+  expect(queued).toMatchObject({ status: 0, stdout: `Queued ${String(count)} documents\n`, stderr: '' });
   return documents;
 }
 

@@ -47,7 +47,7 @@ console.log(
   row(
     'embedded',
     `${String(passages.length)} passages in ${String(languages)} languages, ${String(tokens)} tokens, in ${seconds(embedTime)}: ` +
-      `${((passages.length / embedTime) * 1000).toFixed(0)} a second`,
+      `${((passages.length / embedTime) * 1000).toFixed(0)} per second`,
   ),
 );
 
@@ -69,14 +69,14 @@ for (const query of values.query ?? QUERIES) {
 const after = process.memoryUsage().rss;
 await embedder.close();
 console.log();
-console.log(row('memory', `${megabytes(after)} resident, of which ${megabytes(after - before)} came with the model`));
+console.log(row('memory', `${megabytes(after)} resident, ${megabytes(after - before)} of it for the model`));
 if (info.model === 'sentence-transformers/all-MiniLM-L6-v2') {
   console.log();
   console.log(
-    `  ${dim('all-MiniLM-L6-v2 was trained on English: passages in other languages rank by the words and names that')}`,
+    `  ${dim('all-MiniLM-L6-v2 was trained on English: it ranks passages in other languages by the words and names they')}`,
   );
   console.log(
-    `  ${dim('they share with it, not by meaning. A multilingual model ranks them all: npm run demo -- --model FOLDER')}`,
+    `  ${dim('share with the question, not by meaning. For a multilingual model: npm run demo -- --model FOLDER')}`,
   );
 }
 console.log();
@@ -101,8 +101,8 @@ async function loadDefault() {
   }
   const model = await fetchModel('all-MiniLM-L6-v2');
   console.log(
-    'Using the small all-MiniLM-L6-v2, since the default model is not in the cache and the demo does not ask the hub for ' +
-      'its 1.1 GB. To fetch it: npx sentence-embedder pull',
+    'Using the small all-MiniLM-L6-v2: the default model (1.1 GB) is not in the cache. ' +
+      'To download it: npx sentence-embedder pull',
   );
   start = performance.now();
   return Embedder.load({ model });

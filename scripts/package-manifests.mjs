@@ -120,14 +120,14 @@ function readme(platform) {
   return `# ${String(name)}-${platform}
 
 The native part of [${String(name)}](https://www.npmjs.com/package/${String(name)}) for ${platformOf(platform).words}: the addon, and ONNX Runtime
-${String(version)} beside it. It comes with that package by itself; nothing here is meant to be used alone.
+${String(version)} beside it. It is installed as a dependency of that package and is of no use alone.
 
 | file | licence |
 |---|---|
-| \`${addonName(platform)}\` | MIT, in LICENSE; what it contains of others is in THIRD-PARTY-NOTICES.txt |
-| \`${String(libraryOf(platform).name)}\` | MIT, in onnxruntime/LICENSE; what it contains of others is in onnxruntime/ThirdPartyNotices.txt |
+| \`${addonName(platform)}\` | MIT, see LICENSE; third-party code: see THIRD-PARTY-NOTICES.txt |
+| \`${String(libraryOf(platform).name)}\` | MIT, see onnxruntime/LICENSE; third-party code: see onnxruntime/ThirdPartyNotices.txt |
 
-Official builds of ONNX Runtime send telemetry unless they are told not to: ${String(name)} turns it off.
+Official builds of ONNX Runtime send telemetry by default; ${String(name)} turns it off.
 `;
 }
 

@@ -40,6 +40,6 @@ for await (const line of createInterface({ input: createReadStream(file) })) {
   if (batch.length === BATCH_SIZE) await enqueue(batch.splice(0));
 }
 if (batch.length > 0) await enqueue(batch);
-console.log(`${lines} documents are queued`);
+console.log(`Queued ${lines} documents`);
 await queue.close();
 connection.disconnect();

@@ -47,12 +47,12 @@ function showNothingAsked() {
   if (passages > 0)
     hint(
       'What are you looking for?',
-      `${plural(passages, 'passage')} can be searched. Say it in your own words: the same words need not be in the text.`,
+      `${plural(passages, 'passage')} can be searched. Use your own words: they need not be in the text.`,
     );
   else
     hint(
       'Search your own texts',
-      'Choose a folder with notes, Markdown or plain text. It is read on this computer and nothing leaves it.',
+      'Choose a folder with notes, Markdown or plain text. It is read on this computer; nothing is sent anywhere.',
     );
 }
 
@@ -62,13 +62,13 @@ function showProgress({ state: now, folder, file, files, filesTotal, passages, p
   byId('progress').hidden = false;
   byId('fill').style.width = `${filesTotal ? (files / filesTotal) * 100 : 0}%`;
   byId('state').textContent = `${WORDS[now]} ${folder.split(/[\\/]/).at(-1)}`;
-  const speed = now === 'indexing' && passages > 0 ? ` · ${number(perSecond)} a second` : '';
+  const speed = now === 'indexing' && passages > 0 ? ` · ${number(perSecond)} per second` : '';
   const where = file ? ` · ${file}` : '';
   byId('figures').textContent =
     `${number(files)} of ${plural(filesTotal, 'file')} · ${plural(passages, 'passage')}${speed}${where}`;
   const busy = now === 'indexing' || now === 'paused';
   byId('pause').hidden = byId('cancel').hidden = !busy;
-  byId('pause').textContent = now === 'paused' ? 'Go on' : 'Pause';
+  byId('pause').textContent = now === 'paused' ? 'Resume' : 'Pause';
   document.body.dataset.state = now;
 }
 
