@@ -18,7 +18,7 @@ const sourceMaps = values['source-maps'];
 
 if (spawnSync('cargo', ['--version']).error) {
   console.error(
-    'Building sentence-embedder from source takes Rust: cargo was not found. Install it with rustup, open a new ' +
+    'Building sentence-embedder from source needs Rust, but cargo was not found. Install it with rustup, open a new ' +
       'terminal and run npm install again.',
   );
   process.exit(1);

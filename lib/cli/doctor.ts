@@ -15,7 +15,7 @@ export const doctor: Command = {
   usage: '[MODEL] [OPTIONS]',
   summary: 'Report platform, ONNX Runtime, cache and network settings, and run a timed self-test',
   details: [
-    'MODEL  Folder or cached model for the self-test (default: the default model if cached, else any cached model)',
+    'MODEL  Folder or cached model for the self-test (default: the default model, else any cached one)',
     CACHE_DETAIL,
   ],
   examples: ['', './models/all-MiniLM-L6-v2'],

@@ -212,7 +212,7 @@ fn resolve_precision(
         (_, Some(asked)) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
-                "Expected '{stated}' or nothing for options.precision, as {} was prepared in it, but received '{}'",
+                "Expected '{stated}', which {} was prepared in, or nothing for options.precision but received '{}'",
                 folder.display(),
                 asked.name(),
             ),
