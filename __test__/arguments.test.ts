@@ -1,6 +1,6 @@
 // Every wrong argument rejects, never throws, with a message that says what was expected, for what, and what came.
 
-import { Embedder } from 'sentence-embedder';
+import { Embedder, topK, type EmbedOptions } from 'sentence-embedder';
 import { rejection } from './support/expectations';
 import { modelFolder } from './support/fixtures';
 
@@ -18,6 +18,26 @@ afterAll(async () => {
 /** A message in the one form that all refusals have. */
 const refusal = (expected: string, what: string, received: string): string =>
   `Expected ${expected} for ${what} but received ${received}`;
+
+test('a proxy of an array, as reactive state is, counts as the array', async () => {
+  const texts = new Proxy(['a', 'b'], {});
+  const expected = await embedder.embedBatch(['a', 'b']);
+  await expect(embedder.embedBatch(texts)).resolves.toEqual(expected);
+  await expect(embedder.countTokens(texts)).resolves.toHaveLength(2);
+  expect(topK(expected[1]!, new Proxy(expected, {}), 1)).toMatchObject([{ index: 1 }]);
+  const wrong = await rejection(embedder.embedBatch(new Proxy(['a', 4 as never], {})), 'ERR_EMBED_INVALID_ARGUMENT');
+  expect(wrong.message).toBe(refusal('a string', 'texts[1]', 'number 4'));
+  await rejection(embedder.embedBatch(new Proxy(new Array<string>(4e9), {})), 'ERR_EMBED_INVALID_ARGUMENT');
+});
+
+test('options that are inherited count like their owner’s, with a callback and in a stream as well', async () => {
+  const wrong = Object.create({ priority: 'urgent' }) as EmbedOptions;
+  const withCallback = Object.assign(Object.create(wrong), { onProgress: () => undefined }) as EmbedOptions;
+  for (const options of [wrong, withCallback]) {
+    await rejection(embedder.embedBatch(['a'], options), 'ERR_EMBED_INVALID_ARGUMENT');
+  }
+  await rejection(embedder.embedStream(['a'], wrong).next(), 'ERR_EMBED_INVALID_ARGUMENT');
+});
 
 /* eslint-disable no-sparse-arrays -- a hole is one of the wrong arguments */
 const wrongTexts: [string, unknown, string][] = [

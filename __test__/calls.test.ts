@@ -145,6 +145,18 @@ test('onProgress rises to the number of texts', async () => {
   expect(reports.every((report) => report[1] === 3000)).toBe(true);
 });
 
+test('onProgress ends with the number of texts under fake timers too', async () => {
+  const reports: [number, number][] = [];
+  jest.useFakeTimers();
+  try {
+    await embedder.embedBatch(['a', 'b'], { onProgress: (done, total) => reports.push([done, total]) });
+    await Promise.resolve();
+  } finally {
+    jest.useRealTimers();
+  }
+  expect(reports.at(-1)).toEqual([2, 2]);
+});
+
 test('an interactive call overtakes a bulk call', async () => {
   const finished: string[] = [];
   const bulk = embedder

@@ -81,6 +81,29 @@ describe('a process', () => {
     expect(runScript(load + script)).toEqual({ status: 0, signal: null, stdout: 'done\n', stderr: '' });
   });
 
+  // It crashed in one of three to five such processes when the threads of a load read the environment.
+  test.each([
+    ['a model of the hub', `{ model: 'a/b', offline: true }`],
+    ['a folder', JSON.stringify({ model })],
+  ])('may set variables while it loads %s', (_, options) => {
+    const script = `
+      Embedder.load(${options}).catch(() => {});
+      for (let i = 0; i < 300; i++) process.env['A_VARIABLE_' + i] = 'of some length';`;
+    for (let i = 0; i < 20; i++) expect(runScript(load + script)).toMatchObject({ status: 0, signal: null });
+  });
+
+  test('listens for its exit once, however often the package is loaded', () => {
+    const listeners = process.listenerCount('exit');
+    for (let i = 0; i < 3; i++) {
+      jest.isolateModules(() => {
+        // eslint-disable-next-line @typescript-eslint/no-require-imports -- the only way to load it again
+        const again = require('sentence-embedder') as typeof import('sentence-embedder');
+        again.dot(new Float32Array([1]), new Float32Array([1]));
+      });
+    }
+    expect(process.listenerCount('exit')).toBe(listeners);
+  });
+
   (process.platform === 'linux' ? test : test.skip)('has no thread of an embedder any more once it is closed', () => {
     // Not embedder-close, which settles the promise and then ends itself. Of ten times, since the system may list a
     // thread a moment longer than one waits for it, since threads that nobody waits for may happen to be done, and since a

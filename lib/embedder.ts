@@ -1,6 +1,7 @@
 /** The `Embedder` class: hands each call to the native side and its answer back. */
 
 import { answer, settle } from './abort.js';
+import { unproxied } from './arrays.js';
 import { nativeAddon, type CallDefaults, type NativeEmbedder, type NativeEmbeddings } from './native.js';
 import { embedStream } from './stream.js';
 import type {
@@ -13,6 +14,9 @@ import type {
   StreamedVector,
   StreamOptions,
 } from './types.js';
+
+/** Kept, as jest's fake timers replace it with one that only they run. */
+const microtask = queueMicrotask;
 
 /** What `embedOne` implies. */
 export const ONE: CallDefaults = { priority: 'interactive', single: true };
@@ -114,7 +118,7 @@ export class Embedder {
    * Rejects with `ERR_EMBED_INVALID_ARGUMENT`, `_CLOSED`, `_INFERENCE` or `_INTERNAL`.
    */
   async countTokens(texts: readonly string[]): Promise<Uint32Array> {
-    return counts(await answer(() => this.#native.countTokens(texts)));
+    return counts(await answer(() => this.#native.countTokens(unproxied(texts))));
   }
 
   /** Statistics of this embedder. Still available after {@link Embedder.close}. */
@@ -133,7 +137,7 @@ export class Embedder {
   async #embed(texts: unknown, options: unknown, defaults: CallDefaults): Promise<NativeEmbeddings> {
     const progress = watchProgress(options);
     try {
-      const embedded = await settle(options, () => this.#native.embed(texts, progress.options, defaults));
+      const embedded = await settle(options, () => this.#native.embed(unproxied(texts), progress.options, defaults));
       progress.finish(embedded.tokenCounts.length);
       return embedded;
     } finally {
@@ -187,12 +191,13 @@ function watchProgress(options: unknown): { options: unknown; finish: (total: nu
     if (!settled) (onProgress as (done: number, total: number) => void)(done, total);
   };
   return {
-    options: { ...(options as EmbedOptions), onProgress: report },
+    // Over the options and not a copy of them, so that what they inherit counts as it does without a callback.
+    options: Object.create(options as EmbedOptions, { onProgress: { value: report, enumerable: true } }),
     finish: (total) => {
-      if (total > 0) queueMicrotask(report.bind(null, total, total));
+      if (total > 0) microtask(report.bind(null, total, total));
     },
     end: () => {
-      queueMicrotask(() => {
+      microtask(() => {
         settled = true;
       });
     },

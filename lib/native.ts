@@ -134,10 +134,17 @@ export function nativeAddon(): NativeAddon {
   return addon;
 }
 
+/** Set on the process once this file listens for its end, however often the file is loaded: `jest.resetModules()` loads it again. */
+const LISTENS = Symbol.for(`${__filename} listens for the exit`);
+
 /** `process.exit()` on the main thread runs none of the addon's own hooks and would pull the library from under its threads. */
 function endedAtExit(loaded: NativeAddon): NativeAddon {
-  process.on('exit', () => {
-    loaded.endEnvironment();
-  });
+  const host = process as NodeJS.Process & { [LISTENS]?: boolean };
+  if (!host[LISTENS]) {
+    host[LISTENS] = true;
+    process.on('exit', () => {
+      loaded.endEnvironment();
+    });
+  }
   return loaded;
 }

@@ -21,7 +21,9 @@ export async function* embedStream(
     'options',
     given,
   );
-  const { batchSize = BATCH_SIZE, ...options } = given;
+  const { batchSize = BATCH_SIZE } = given;
+  // Over what was given and not a copy of it, so that what it inherits counts.
+  const options = Object.create(given, { batchSize: { value: undefined, enumerable: true } }) as EmbedOptions;
   const isSize = Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= MAX_BATCH_SIZE;
   expect(isSize, `a whole number from 1 to ${String(MAX_BATCH_SIZE)}`, 'options.batchSize', batchSize);
   // A string is an iterable of its characters, which nobody means.

@@ -1,5 +1,6 @@
 /** Comparing, searching and shrinking vectors. Synchronous, on the caller's thread. */
 
+import { unproxied } from './arrays.js';
 import { fromNative } from './errors.js';
 import { nativeAddon, type NativeAddon } from './native.js';
 import type { Int8Vectors, TruncateOptions, VectorMatch } from './types.js';
@@ -35,7 +36,7 @@ export function dot(a: Float32Array, b: Float32Array): number {
  */
 export function topK(query: Float32Array, vectors: Float32Array | readonly Float32Array[], k: number): VectorMatch[] {
   return Array.from(
-    native((addon) => addon.topK(query, vectors, k)),
+    native((addon) => addon.topK(query, unproxied(vectors), k)),
     ({ index, score }) => ({ index, score }),
   );
 }
@@ -52,7 +53,7 @@ export function topK(query: Float32Array, vectors: Float32Array | readonly Float
  * Throws `ERR_EMBED_INVALID_ARGUMENT` if lengths differ or a number is not finite.
  */
 export function quantizeInt8(vectors: readonly Float32Array[]): Int8Vectors {
-  const { data, scales } = native((addon) => addon.quantizeInt8(vectors));
+  const { data, scales } = native((addon) => addon.quantizeInt8(unproxied(vectors)));
   return {
     vectors: rows(Int8Array, data, vectors.length),
     scales: new Float32Array(scales.buffer, scales.byteOffset, scales.length),
@@ -73,7 +74,7 @@ export function quantizeInt8(vectors: readonly Float32Array[]): Int8Vectors {
 export function binarize(vectors: readonly Float32Array[]): Uint8Array[] {
   return rows(
     Uint8Array,
-    native((addon) => addon.binarize(vectors)),
+    native((addon) => addon.binarize(unproxied(vectors))),
     vectors.length,
   );
 }
@@ -93,7 +94,7 @@ export function truncateDimensions(
 ): Float32Array[] {
   return rows(
     Float32Array,
-    native((addon) => addon.truncateDimensions(vectors, dimensions, options)),
+    native((addon) => addon.truncateDimensions(unproxied(vectors), dimensions, options)),
     vectors.length,
   );
 }

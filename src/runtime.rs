@@ -1,9 +1,6 @@
 //! Finds and loads the ONNX Runtime library, once per process, with its telemetry off.
 
-#![allow(
-    unsafe_code,
-    reason = "the system's loader and the environment have no other way in"
-)]
+#![allow(unsafe_code, reason = "the system's loader has no other way in")]
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,6 +9,7 @@ use std::sync::Arc;
 use once_cell::sync::OnceCell;
 use ort::environment::Environment;
 
+use crate::environment;
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// The version of ONNX Runtime that this crate is built and tested for.
@@ -49,7 +47,7 @@ pub fn library_path() -> Result<PathBuf> {
             ),
         )
     };
-    if let Some(named) = env::var_os(LIBRARY_VARIABLE).map(PathBuf::from) {
+    if let Some(named) = environment::noted().get(LIBRARY_VARIABLE).map(PathBuf::from) {
         // A relative path would be resolved against the executable, which is Node or Electron.
         return if named.is_absolute() && named.is_file() {
             Ok(named)
@@ -82,10 +80,6 @@ const LIBRARY_NAME: &str = "onnxruntime.dll";
 
 fn load() -> Result<Environment> {
     let path = library_path()?;
-    // SAFETY: other threads of the host could read the environment at this moment. There is no other switch that
-    // works before the library's initialisers run, Node itself writes the environment in the same way, and this
-    // happens once per process.
-    unsafe { env::set_var("ORT_DISABLE_TELEMETRY", "1") };
     let refused = || format!("{} could not be loaded as ONNX Runtime {VERSION}", path.display());
     ort::environment::init_from(&path)
         .context(ErrorKind::RuntimeNotFound, refused)?

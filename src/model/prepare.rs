@@ -20,6 +20,7 @@ use super::events::Cancel;
 use super::source::Source;
 use super::store::lock::Lock;
 use crate::config::{EmbedderConfig, PREPARED_COPIES, PREPARED_FOR, Precision, default_threads};
+use crate::environment;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::runtime;
 
@@ -169,7 +170,10 @@ impl Cache {
     pub fn of(config: &EmbedderConfig) -> Result<Self> {
         let root = match &config.cache_dir {
             Some(named) => Some(named.join("prepared")),
-            None => dirs::cache_dir().map(|caches| caches.join("sentence-embedder").join("prepared")),
+            None => {
+                let caches = environment::noted().caches.clone();
+                caches.map(|caches| caches.join("sentence-embedder").join("prepared"))
+            }
         };
         root.map(|root| Self { root }).ok_or_else(|| {
             Error::new(

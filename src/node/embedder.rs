@@ -15,6 +15,7 @@ use super::arguments::{self, Refusal};
 use super::job::{Promised, job, on_thread, returned};
 use super::{arrays, errors, events, teardown};
 use crate::config::EmbedOptions;
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, OnEvent, Watch};
 use crate::pipeline::call::{Embeddings, Progress};
@@ -38,6 +39,7 @@ impl NativeEmbedder {
         #[napi(ts_arg_type = "((event: Record<string, unknown>) => void) | undefined")] on_event: Unknown<'_>,
     ) -> napi::Result<Unknown<'static>> {
         let config = arguments::load_options(options).map_err(|refusal| refused(env, refusal))?;
+        environment::note();
         let on_event = event_sink(&on_event)?;
         let cancel = Cancel::default();
         let watch = Watch::new(on_event, cancel.clone());

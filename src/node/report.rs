@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::embedder::to_js;
 use crate::config::{self, DEFAULT_MODEL, EmbedderConfig};
+use crate::environment::{self, TELEMETRY_VARIABLE};
 use crate::error::Error;
 use crate::model::store::settings::Settings;
 use crate::runtime;
@@ -17,6 +18,7 @@ use crate::runtime;
 /// Platform, processor, ONNX Runtime, cache and network settings.
 #[napi(ts_return_type = "SystemReport")]
 pub fn system_report(env: Env, cache_dir: Option<String>) -> napi::Result<Unknown<'static>> {
+    environment::note();
     let config = EmbedderConfig {
         cache_dir: cache_dir.map(PathBuf::from),
         ..EmbedderConfig::default()
@@ -49,7 +51,7 @@ fn runtime_facts() -> Value {
         "loaded": loaded.is_ok(),
         "problem": loaded.err().map(|error| problem(&error)),
         // Read back rather than promised: the library looks at the variable itself.
-        "telemetryOff": env::var("ORT_DISABLE_TELEMETRY").is_ok_and(|value| value == "1"),
+        "telemetryOff": environment::noted().get(TELEMETRY_VARIABLE).is_some_and(|value| value == "1"),
     })
 }
 
@@ -78,7 +80,7 @@ fn proxies() -> Value {
         .iter()
         .flat_map(|name| [(*name).to_owned(), name.to_ascii_lowercase()])
         .filter_map(|name| {
-            let value = env::var(&name).ok()?;
+            let value = environment::noted().text(&name)?;
             let bare = match (value.rsplit_once('@'), value.split_once("://")) {
                 (Some((_, address)), Some((scheme, _))) => format!("{scheme}://{address}"),
                 (Some((_, address)), None) => address.to_owned(),

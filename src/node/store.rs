@@ -12,6 +12,7 @@ use super::embedder::{aborted, event_sink, guarded, refused, to_js};
 use super::job::{Promised, job, on_thread};
 use super::{errors, teardown};
 use crate::config::{EmbedderConfig, Precision};
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, Watch};
 use crate::model::store::settings::Settings;
@@ -47,6 +48,7 @@ fn work(
     body: fn(&PullOptions, &Watch) -> Result<Value>,
 ) -> napi::Result<Unknown<'static>> {
     let options = arguments::pull_options(options).map_err(|refusal| refused(env, refusal))?;
+    environment::note();
     let on_event = event_sink(&on_event)?;
     let cancel = Cancel::default();
     let watch = Watch::new(on_event, cancel.clone());
@@ -148,6 +150,7 @@ pub fn remove_model(env: Env, model: String, cache_dir: Option<String>) -> napi:
 }
 
 fn config(cache_dir: Option<String>) -> EmbedderConfig {
+    environment::note();
     EmbedderConfig {
         cache_dir: cache_dir.map(PathBuf::from),
         ..EmbedderConfig::default()

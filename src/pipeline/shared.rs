@@ -153,8 +153,10 @@ impl Shared {
             if !due.is_empty() {
                 drop(state);
                 for (timeout, call) in due {
-                    self.recorder.failed();
-                    self.cancel(&call, timed_out(timeout));
+                    if !call.is_settled() {
+                        self.recorder.failed();
+                        self.cancel(&call, timed_out(timeout));
+                    }
                 }
                 state = self.lock();
                 continue;

@@ -1,6 +1,5 @@
 //! Requests to the hub and to the hosts that it redirects to: time-outs, trust, and a token that only the hub sees.
 
-use std::env;
 use std::io;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +10,7 @@ use ureq::{Agent, Body};
 use super::proxy::proxy_for;
 use super::retry::{self, Again, Failure};
 use super::settings::{Settings, Token};
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::events::{Cancel, HookGuard};
 
@@ -165,7 +165,7 @@ impl Client {
         if let (true, Some(token)) = (at_hub, &self.token) {
             request = request.header(header::AUTHORIZATION, token.header());
         }
-        let proxy = proxy_for(place, &|name| env::var(name).ok()).map_err(Failure::lasting)?;
+        let proxy = proxy_for(place, &|name| environment::noted().text(name)).map_err(Failure::lasting)?;
         let sent = request.config().proxy(proxy).build().call();
         sent.map_err(|cause| self.failed(cause, place, what))
     }
@@ -340,7 +340,7 @@ fn roots() -> RootCerts {
         ];
         let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
             .iter()
-            .any(|name| env::var_os(name).is_some());
+            .any(|name| environment::noted().get(name).is_some());
         if !named
             && !bundles
                 .iter()

@@ -54,13 +54,22 @@ impl Lock {
                 // Python's lock may delete its file; then this one is nobody else's, and the next try makes a new one.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Unsupported => {
+                Err(TryLockError::Error(cause)) if has_no_locks(&cause) => {
                     return Ok(Some(Self { _file: None }));
                 }
                 Err(TryLockError::Error(cause)) => return Err(cause).context(ErrorKind::Download, failed),
             }
         }
     }
+}
+
+/// Whether it is the file system that has none. NFS without its lock daemon says that they ran out.
+fn has_no_locks(cause: &io::Error) -> bool {
+    #[cfg(unix)]
+    if cause.raw_os_error() == Some(libc::ENOLCK) {
+        return true;
+    }
+    cause.kind() == io::ErrorKind::Unsupported
 }
 
 #[cfg(unix)]

@@ -1,10 +1,10 @@
 //! Where models are kept and how the hub is reached: options first, then the environment as huggingface_hub reads it.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::EmbedderConfig;
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The hub that is asked unless `HF_ENDPOINT` names another.
@@ -78,7 +78,7 @@ impl Settings {
     /// As [`read`](Self::read).
     pub fn of(config: &EmbedderConfig) -> Result<Self> {
         Self::read(config.cache_dir.as_deref(), config.offline, &|name| {
-            env::var(name).ok()
+            environment::noted().text(name)
         })
     }
 
@@ -104,7 +104,15 @@ impl Settings {
         let home = filled("HF_HOME")
             .map(|path| expand(&path))
             .or_else(|| filled("XDG_CACHE_HOME").map(|path| expand(&path).join("huggingface")))
-            .or_else(|| env::home_dir().map(|home| home.join(".cache").join("huggingface")));
+            .or_else(|| {
+                Some(
+                    environment::noted()
+                        .home
+                        .as_ref()?
+                        .join(".cache")
+                        .join("huggingface"),
+                )
+            });
         let cache = cache_dir
             .map(Path::to_path_buf)
             .or_else(|| filled("HF_HUB_CACHE").map(|path| expand(&path)))
@@ -175,8 +183,8 @@ fn expand(path: &str) -> PathBuf {
     let below = path
         .strip_prefix('~')
         .filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
-    match (below, env::home_dir()) {
-        (Some(""), Some(home)) => home,
+    match (below, &environment::noted().home) {
+        (Some(""), Some(home)) => home.clone(),
         (Some(below), Some(home)) => home.join(below.trim_start_matches(['/', '\\'])),
         _ => PathBuf::from(path),
     }
@@ -235,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_tilde_is_the_home_folder() {
-        let home = env::home_dir().unwrap();
+        let home = std::env::home_dir().unwrap();
         assert_eq!(expand("~/models"), home.join("models"));
         assert_eq!(expand("~"), home);
         assert_eq!(expand("~other/models"), PathBuf::from("~other/models"));
