@@ -70,6 +70,12 @@ impl<M: Model> Worker<'_, M> {
             state = shared.lock();
             let is_done = matches!(ended, Ended::Whole);
             if let Ended::GaveWay(rows) = ended {
+                // Whoever has ended the embedder meanwhile has not seen them, neither here nor in the queue.
+                if let Some(refusal) = state.ended {
+                    rows.iter().for_each(|row| {
+                        row.entry.call.reject(refusal());
+                    });
+                }
                 state.queue.put_back(priority, rows);
             }
             state.queue.release(self.place, is_done, Instant::now());
