@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { InProcessEmbedder, IsolatedEmbedder, type EmbedError, type InProcessConfig } from 'sentence-embedder';
 import { rejection } from '../support/expectations';
 import { modelFolder, temporaryFolder, texts } from '../support/fixtures';
-import { ROOT, runScript } from '../support/processes';
+import { block, ROOT, runScript } from '../support/processes';
 import { recorder } from './support';
 
 const modelName = modelFolder('bert');
@@ -249,6 +249,17 @@ test('a process that hangs is ended, and the next call has another', async () =>
   await gone(pid);
   expect(await embedder.embed(['a'])).toHaveLength(1);
   expect(embedder.pid).not.toBe(pid);
+});
+
+test('a process that answered while this thread was blocked has not hung', async () => {
+  const embedder = isolated({ timeout: 1000 });
+  await embedder.initialize();
+  const { pid } = embedder;
+  const call = embedder.embed(['a', 'b']);
+  await new Promise((resolve) => setImmediate(resolve)); // the order has gone over
+  block(6500);
+  expect(await call).toHaveLength(2);
+  expect(embedder.pid).toBe(pid);
 });
 
 describe('the end', () => {

@@ -1,8 +1,15 @@
 // The kinds that speak HTTP, against servers in processes of their own: what is sent, and what is made of each failure.
 
-import { OllamaEmbedder, SidecarEmbedder, type ManagedEmbedder, type SidecarConfig } from 'sentence-embedder';
+import {
+  CustomEmbedder,
+  OllamaEmbedder,
+  SidecarEmbedder,
+  type EmbedFunction,
+  type ManagedEmbedder,
+  type SidecarConfig,
+} from 'sentence-embedder';
 import { rejection } from '../support/expectations';
-import { runScript, SLOWNESS } from '../support/processes';
+import { block, runScript, SLOWNESS } from '../support/processes';
 import { freePort, recorder, serverAt, serverScript, startServer, type Server } from './support';
 
 const texts = Array.from({ length: 100 }, (_, i) => `${String(i)} `.padEnd(250, 'long '));
@@ -72,6 +79,25 @@ describe('sidecar', () => {
     const call = embedder.embedTyped(['a'], { signal: controller.signal });
     controller.abort('enough');
     expect((await rejection(call, 'ERR_EMBED_ABORTED')).cause).toBe('enough');
+  });
+
+  test.each(['sidecar', 'custom'])('that answers while this thread is blocked is in time: %s', async (kind) => {
+    const embed: EmbedFunction = async (given, { signal }) => {
+      const body = JSON.stringify({ texts: given, normalize: true, pooling: 'mean', batch_size: given.length });
+      const response = await fetch(`${server.url}/embed`, { method: 'POST', body, signal });
+      return ((await response.json()) as { vectors: number[][] }).vectors;
+    };
+    const config = { timeout: 1000, retries: 0 };
+    const embedder =
+      kind === 'sidecar' ? sidecar(config) : new CustomEmbedder({ ...config, custom: { embed, fingerprint: 'mine' } });
+    embedders.push(embedder);
+    await embedder.initialize();
+    const { length } = (await server.seen()).batches;
+    await server.control({ delayMs: 200 });
+    const call = embedder.embed(['a', 'b']);
+    while ((await server.seen()).batches.length === length) await new Promise((resolve) => setTimeout(resolve, 5));
+    block(1500);
+    expect(await call).toHaveLength(2);
   });
 
   test.each([

@@ -39,6 +39,11 @@ export function runNode(
   return { status, signal, stdout, stderr };
 }
 
+/** Blocks this thread, as a host's long work or a breakpoint does. */
+export function block(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
 /** Runs a program given as text. */
 export const runScript = (script: string, options: { cwd?: string; module?: boolean } = {}): Outcome =>
   runNode([`--input-type=${options.module ? 'module' : 'commonjs'}`, '-'], { ...options, input: script });

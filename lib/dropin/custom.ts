@@ -6,6 +6,7 @@ import { settingsOf } from './config.js';
 import { bareSpace, PLAIN, PROBE, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { checkedVectors, unit } from './http.js';
 import type { CustomConfig, VectorSpace } from './iembedder.js';
+import { limit } from './limit.js';
 import { ManagedEmbedder } from './managed.js';
 import { linked } from './signals.js';
 
@@ -69,9 +70,9 @@ async function run(
   { signal, timeoutMs }: Pick<EngineCall, 'signal' | 'timeoutMs'>,
 ): Promise<Float32Array[]> {
   const { end, unlink } = linked(signal);
-  const timer = setTimeout(() => {
+  const stopWaiting = limit(timeoutMs, () => {
     end.abort(embedError('ERR_EMBED_TIMEOUT', `config.custom.embed did not answer within ${String(timeoutMs)} ms`));
-  }, timeoutMs);
+  });
   try {
     const vectors = await waitFor(() => Promise.resolve().then(() => embed(texts, { signal: end.signal })), {
       signal: end.signal,
@@ -81,7 +82,7 @@ async function run(
     const { reason } = end.signal as { reason: unknown };
     throw !signal.aborted && codeOf(reason) ? asEmbedError(reason) : asEmbedError(error);
   } finally {
-    clearTimeout(timer);
+    stopWaiting();
     unlink();
   }
 }

@@ -4,6 +4,7 @@ import { types } from 'node:util';
 import { listen } from '../abort.js';
 import { embedError, throwIfAborted } from '../errors.js';
 import type { EmbedErrorCode } from '../types.js';
+import { limit } from './limit.js';
 
 /** Longest part of a server's own words that is shown. */
 const SHOWN = 300;
@@ -20,11 +21,11 @@ export interface JsonRequest {
 export async function requestJson({ url, body, signal, timeoutMs }: JsonRequest): Promise<unknown> {
   throwIfAborted(signal);
   const end = new AbortController();
-  const limit = { passed: false };
-  const timer = setTimeout(() => {
-    limit.passed = true;
+  const time = { isOver: false };
+  const stopWaiting = limit(timeoutMs, () => {
+    time.isOver = true;
     end.abort();
-  }, timeoutMs);
+  });
   const stopListening = listen(signal, () => {
     end.abort();
   });
@@ -44,14 +45,14 @@ export async function requestJson({ url, body, signal, timeoutMs }: JsonRequest)
     return parsed(text, url);
   } catch (error) {
     throwIfAborted(signal);
-    if (limit.passed) {
+    if (time.isOver) {
       throw embedError('ERR_EMBED_TIMEOUT', `${url} did not answer within ${String(timeoutMs)} ms`, { cause: error });
     }
     // By its name: in jest and in `node:vm` the error of `fetch` is no instance of the caller's `TypeError`.
     if (types.isNativeError(error) && error.name === 'TypeError') throw unreachable(url, error);
     throw error;
   } finally {
-    clearTimeout(timer);
+    stopWaiting();
     stopListening();
   }
 }

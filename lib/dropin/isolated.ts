@@ -10,6 +10,7 @@ import { EmbedderProcess } from './embedder-process.js';
 import type { InProcessConfig, VectorSpace } from './iembedder.js';
 import { NATIVE } from './in-process.js';
 import { unpacked, type Order } from './isolated-protocol.js';
+import { limit } from './limit.js';
 import { ManagedEmbedder } from './managed.js';
 
 /** How much later than its limit the process may say that a call took too long, before it counts as hung and is ended. */
@@ -139,19 +140,16 @@ class IsolatedEngine implements Engine {
       return await new Promise<Float32Array>((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
         if (this.#waiting.size === 1) this.#process.hold(true);
-        const hung = setTimeout(
-          () => {
-            const message = `The embedder's process did not answer within ${String(timeoutMs)} ms, nor ${String(LATE_MS)} ms later`;
-            reject(embedError('ERR_EMBED_TIMEOUT', message));
-            this.#process.kill();
-          },
-          Math.min(timeoutMs + LATE_MS, 2 ** 31 - 1),
-        );
+        const stopWaiting = limit(Math.min(timeoutMs + LATE_MS, 2 ** 31 - 1), () => {
+          const message = `The embedder's process did not answer within ${String(timeoutMs)} ms, nor ${String(LATE_MS)} ms later`;
+          reject(embedError('ERR_EMBED_TIMEOUT', message));
+          this.#process.kill();
+        });
         const cancel = (): void => {
           this.#process.post({ type: 'cancel', id });
           reject(abortedError(signal));
         };
-        stops.push(() => { clearTimeout(hung); }, listen(signal, cancel)); // prettier-ignore
+        stops.push(stopWaiting, listen(signal, cancel));
         this.#process.post({ type: 'embed', id, texts, timeoutMs, priority });
       });
     } finally {
