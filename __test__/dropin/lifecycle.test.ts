@@ -244,6 +244,16 @@ describe('batches', () => {
     expect(seen.indexOf('query')).toBe(1);
   });
 
+  test('of bulk calls are not starved by interactive ones: every ninth place is theirs', async () => {
+    const seen: string[] = [];
+    const embedder = custom((batch, options) => (seen.push(batch[0] ?? ''), ones(batch, options)), { batchSize: 1 });
+    await embedder.initialize();
+    seen.length = 0;
+    const queries = Array.from({ length: 30 }, () => embedder.embed(['query']));
+    await Promise.all([...queries, embedder.embed(long.slice(0, 2))]);
+    expect(long.slice(0, 2).map((text) => seen.indexOf(text))).toEqual([9, 18]);
+  });
+
   test('end with the call: at its signal, and when one of them has failed', async () => {
     let calls = 0;
     const embedder = custom(async (batch, options) => {

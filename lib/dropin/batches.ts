@@ -1,8 +1,8 @@
-/** Cuts texts into batches and lets a limited number of batches run at once, interactive ones first. */
+/** Cuts texts into batches and lets a limited number of batches run at once, interactive ones first but not for ever. */
 
 import { abortedError, describe, embedError, throwIfAborted } from '../errors.js';
 import type { Priority } from '../types.js';
-import { SHORT_TEXT } from './config.js';
+import { MAX_OVERTAKES, SHORT_TEXT } from './config.js';
 
 /** A copy of the texts, which the caller may change afterwards, if they are texts. */
 export function checkedTexts(texts: unknown): string[] {
@@ -27,10 +27,15 @@ export function inBatches(texts: readonly string[], size: number): string[][] {
   return batches;
 }
 
-/** A limited number of places, given to whoever has waited longest, interactive work first. */
+/**
+ * A limited number of places, given to whoever has waited longest, interactive work first: up to {@link MAX_OVERTAKES} times in
+ * a row while bulk work waits.
+ */
 export class Places {
   readonly #waiting: Record<Priority, Set<() => void>> = { interactive: new Set(), bulk: new Set() };
   #free: number;
+  /** Interactive work that went before bulk work since that last had a place. */
+  #overtakes = 0;
 
   constructor(free: number) {
     this.#free = free;
@@ -69,8 +74,10 @@ export class Places {
 
   /** Hands the place to the next in line. */
   #leave(): void {
-    for (const waiting of [this.#waiting.interactive, this.#waiting.bulk]) {
+    const { interactive, bulk } = this.#waiting;
+    for (const waiting of this.#overtakes < MAX_OVERTAKES ? [interactive, bulk] : [bulk, interactive]) {
       for (const enter of waiting) {
+        this.#overtakes = waiting === interactive && bulk.size > 0 ? this.#overtakes + 1 : 0;
         waiting.delete(enter);
         enter();
         return;

@@ -13,6 +13,9 @@ export const TEST_DIMENSION = 768;
 /** Characters up to which a text counts as short. */
 export const SHORT_TEXT = 200;
 
+/** How often in a row an interactive batch may go before a bulk batch that waits, as in src/config.rs. */
+export const MAX_OVERTAKES = 8;
+
 /** How often a failed session is replaced without a success between. */
 export const MAX_REBUILDS = 3;
 
