@@ -15,7 +15,8 @@ export function describe(value: unknown): string {
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'string') {
-    return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
+    const shown = value.replace(/^(\s*\w+:[\\/]*).*@/s, '$1…@'); // messages end up in logs, where no password belongs
+    return `string ${JSON.stringify(shown.length > 40 ? `${shown.slice(0, 40)}…` : shown)}`;
   }
   return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
     ? `${typeof value} ${String(value)}`

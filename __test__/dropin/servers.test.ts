@@ -1,6 +1,12 @@
 // The kinds that speak HTTP, against servers in processes of their own: what is sent, and what is made of each failure.
 
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import {
+  createProductionFactory,
   CustomEmbedder,
   OllamaEmbedder,
   SidecarEmbedder,
@@ -13,6 +19,8 @@ import { block, runScript, SLOWNESS } from '../support/processes';
 import { freePort, recorder, serverAt, serverScript, startServer, type Server } from './support';
 
 const texts = Array.from({ length: 100 }, (_, i) => `${String(i)} `.padEnd(250, 'long '));
+/** A certificate that nobody trusts, with its key: made with `openssl req -x509 -nodes`, valid for 100 years. */
+const SELF_SIGNED = join(__dirname, 'servers', 'self-signed.pem');
 let server: Server;
 let ollama: Server;
 const embedders: ManagedEmbedder[] = [];
@@ -149,6 +157,29 @@ describe('sidecar', () => {
     expect(foreign.lastError?.message).toMatch(/\/health answered 404/);
   });
 
+  test('that can never be reached is not waited for, and the next kind is tried', async () => {
+    const pem = readFileSync(SELF_SIGNED);
+    const secure = createServer({ key: pem, cert: pem }).listen(0, '127.0.0.1');
+    stops.push(() => new Promise((resolve) => secure.close(() => { resolve(); }))); // prettier-ignore
+    await once(secure, 'listening');
+    const { port } = secure.address() as AddressInfo;
+    for (const [url, reason] of [
+      [`https://127.0.0.1:${String(port)}`, /DEPTH_ZERO_SELF_SIGNED_CERT/],
+      [server.url.replace('http:', 'https:'), /ERR_SSL_/],
+      ['http://127.0.0.1:6000', /bad port/],
+    ] as const) {
+      const { events, onEvent } = recorder();
+      const factory = createProductionFactory({ kind: 'sidecar', sidecar: { url }, fallback: ['test'], onEvent });
+      const embedder = factory.create();
+      expect(await embedder.initialize()).toBe(true);
+      expect(embedder.kind).toBe('test');
+      const message = expect.stringMatching(reason) as string;
+      const error = { code: 'ERR_EMBED_INVALID_ARGUMENT', message };
+      expect(events.find(({ type }) => type === 'fallback')).toMatchObject({ error });
+      await embedder.shutdown();
+    }
+  });
+
   describe('that the embedder starts', () => {
     const own = async (...args: string[]): Promise<{ url: string; config: SidecarConfig }> => {
       const port = String(await freePort());
@@ -180,6 +211,18 @@ describe('sidecar', () => {
       const missing = sidecar({ sidecar: { ...config.sidecar, command: { file: '/nowhere/python' } } });
       expect(await missing.initialize()).toBe(false);
       expect(missing.lastError?.message).toMatch(/\/nowhere\/python cannot be started/);
+    });
+
+    test('and whose certificate is not accepted is not waited for, and ended', async () => {
+      const { url, config } = await own();
+      const script = `
+        const pem = require('node:fs').readFileSync(${JSON.stringify(SELF_SIGNED)});
+        require('node:https').createServer({ key: pem, cert: pem }).listen(${new URL(url).port}, '127.0.0.1');`;
+      const command = { file: process.execPath, args: ['-e', script] };
+      const embedder = sidecar({ sidecar: { ...config.sidecar, url: url.replace('http:', 'https:'), command } });
+      expect(await embedder.initialize()).toBe(false);
+      expect(embedder.lastError).toMatchObject({ code: 'ERR_EMBED_INVALID_ARGUMENT' });
+      await expect(fetch(url)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
     });
 
     test('is not waited for when its own children hold its output', async () => {

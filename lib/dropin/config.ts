@@ -56,10 +56,12 @@ const whole =
       : `a whole number from ${String(least)} to ${String(most)}`;
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 const filled: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a non-empty string');
-const address: Check = (value) =>
-  typeof value === 'string' && /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : '')
-    ? undefined
-    : 'an http or https address';
+const address: Check = (value) => {
+  const expected = 'an http or https address without user name, password, query or fragment';
+  if (typeof value !== 'string' || /[?#]/.test(value) || !URL.canParse(value)) return expected;
+  const { protocol, username, password } = new URL(value);
+  return /^https?:$/.test(protocol) && username === '' && password === '' ? undefined : expected;
+};
 const strings: Check = (value) =>
   Array.isArray(value) && value.every((item) => typeof item === 'string') ? undefined : 'an array of strings';
 

@@ -75,6 +75,9 @@ function parsed(text: string, url: string): unknown {
   }
 }
 
+/** Codes of a certificate that is not accepted, and of a server that does not speak TLS: another try would meet the same. */
+const NOT_SECURE = /CERT|_SIGNATURE$|^ERR_SSL_|^INVALID_(CA|PURPOSE)$/;
+
 /** `fetch` says "fetch failed"; what happened is in its cause. */
 function unreachable(url: string, error: Error): Error {
   const { code, message } = (error.cause ?? error) as { code?: string; message?: string };
@@ -82,6 +85,11 @@ function unreachable(url: string, error: Error): Error {
     return embedError('ERR_EMBED_TIMEOUT', `${url} sent nothing for 300 s, the longest that Node waits`, {
       cause: error,
     });
+  }
+  // "bad port" is all that `fetch` says of the ports that it refuses.
+  if (message === 'bad port' || (code !== undefined && NOT_SECURE.test(code))) {
+    const reason = `${url} cannot be requested (${code ?? 'fetch'}): ${String(message)}`;
+    return embedError('ERR_EMBED_INVALID_ARGUMENT', reason, { cause: error });
   }
   const noServer = code !== undefined && ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code);
   return noServer

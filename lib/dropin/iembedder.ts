@@ -111,7 +111,7 @@ export interface InProcessConfig extends IEmbedderConfig {
 
 /** The address of a server, and how long it may take to start. */
 export interface ServerOptions {
-  /** The server's address, without a path. */
+  /** The server's address, without user name, password, query or fragment. */
   url?: string;
   /**
    * How long the server may take to become ready, in milliseconds.

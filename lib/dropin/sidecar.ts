@@ -111,9 +111,11 @@ async function untilReady(
       if (!process && isLoading === true && !told) tell('loading', 'The sidecar is loading its model');
       told ||= isLoading === true;
     } catch (error) {
-      // A server that is up and cannot answer may still be loading; where there is none, only ours can be on its way.
+      // A server that is up and cannot answer may still be loading; where there is none, only ours can be on its way. What
+      // is wrong with the request stays so.
       const busy = codeOf(error) === 'ERR_EMBED_INFERENCE' || codeOf(error) === 'ERR_EMBED_TIMEOUT';
-      if (signal.aborted || (!process && !busy)) throw error;
+      const isFinal = codeOf(error) === 'ERR_EMBED_INVALID_ARGUMENT';
+      if (signal.aborted || isFinal || (!process && !busy)) throw error;
       problem = error;
     }
     if (process?.end) throw process.end;
