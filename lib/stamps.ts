@@ -1,6 +1,7 @@
 /** Index stamps: files beside an index that record its vector space, so that spaces are never mixed. */
 
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EmbedderKind, VectorSpace } from './dropin/iembedder.js';
@@ -196,7 +197,7 @@ function differencesOf(was: VectorSpace, now: VectorSpace): string[] {
   const whereKnown = (name: string, before: unknown, after: unknown): void => {
     if (before !== null && after !== null) expect(name, before, after);
   };
-  expect('model', plainName(was.model), plainName(now.model));
+  if (!isSameModel(was.model, now.model)) expect('model', plainName(was.model), plainName(now.model));
   expect('dimension', was.dimension, now.dimension);
   expect('normalisation', was.normalize, now.normalize);
   whereKnown('revision', was.revision, now.revision);
@@ -207,11 +208,28 @@ function differencesOf(was: VectorSpace, now: VectorSpace): string[] {
   return differences;
 }
 
+/** What is a path, whatever is on the disk. */
+const PATH = /^([/\\.]|[a-z]:[/\\])/i;
+
+/** Whether two names may be those of one model: an id, a bare name of sentence-transformers, or a folder called like it. */
+export function isSameModel(one: string, other: string): boolean {
+  const names = namesOf(other);
+  return namesOf(one).some((name) => names.includes(name));
+}
+
+/** What looks like an id and is a folder, too, has two names: which was meant depends on the folder that a program runs in. */
+function namesOf(model: string): string[] {
+  const name = plainName(model);
+  return !PATH.test(model) && existsSync(model) ? [name, folderName(model).toLowerCase()] : [name];
+}
+
 /** The name without the owner that sentence-transformers may leave out; of a path the folder's name. */
-export function plainName(model: string): string {
-  const isPath = /^([/\\.]|[a-z]:[/\\])/i.test(model);
-  const name = isPath ? (model.split(/[/\\]/).findLast((part) => part !== '') ?? model) : model;
-  return name.toLowerCase().replace(/^sentence-transformers\//, '');
+function plainName(model: string): string {
+  return (PATH.test(model) ? folderName(model) : model).toLowerCase().replace(/^sentence-transformers\//, '');
+}
+
+function folderName(path: string): string {
+  return path.split(/[/\\]/).findLast((part) => part !== '') ?? path;
 }
 
 function title({ kind, model, precision }: VectorSpace): string {

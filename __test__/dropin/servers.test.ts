@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import {
   createProductionFactory,
   CustomEmbedder,
@@ -15,6 +15,7 @@ import {
   type SidecarConfig,
 } from 'sentence-embedder';
 import { rejection } from '../support/expectations';
+import { modelFolder } from '../support/fixtures';
 import { block, runScript, SLOWNESS } from '../support/processes';
 import { freePort, recorder, serverAt, serverScript, startServer, type Server } from './support';
 
@@ -152,6 +153,11 @@ describe('sidecar', () => {
     expect(await sidecar({ modelName: './resources/model', sidecar: named }).initialize()).toBe(true);
     const folder = './models/paraphrase-multilingual-mpnet-base-v2/';
     expect(await sidecar({ modelName: folder }).initialize()).toBe(true);
+    const tiny = await startServer('sidecar', ['--model', 'bert']);
+    stops.push(tiny.stop);
+    const relativeFolder = relative('.', modelFolder('bert'));
+    expect(relativeFolder).toMatch(/^\w/);
+    expect(await sidecar({ modelName: relativeFolder, sidecar: { url: tiny.url } }).initialize()).toBe(true);
     const foreign = sidecar({ sidecar: { url: ollama.url } });
     expect(await foreign.initialize()).toBe(false);
     expect(foreign.lastError?.message).toMatch(/\/health answered 404/);

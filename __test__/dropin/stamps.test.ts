@@ -1,7 +1,7 @@
 // Index stamps and the fingerprint that they compare.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import {
   checkIndexStamp,
   Embedder,
@@ -193,6 +193,23 @@ describe('the verdict', () => {
     const bare = NAME.replace(/.*\//, '');
     for (const model of [bare, `/srv/models/${bare}`, `C:\\models\\${bare}\\`]) {
       expect(await verdict({ ...sidecar, model }, native)).toMatchObject({ verdict: 'compatible' });
+    }
+  });
+
+  test('whose model was a folder is compatible by its last name, and by the whole one as ever', async () => {
+    const folder = relative('.', model);
+    expect(folder).toMatch(/^\w.*bert$/);
+    for (const now of ['bert', folder, folder.toUpperCase(), `./${folder}`, 'sentence-transformers/bert']) {
+      const check = await verdict({ ...sidecar, model: folder }, { ...native, model: now });
+      expect(check).toMatchObject({ verdict: 'compatible' });
+    }
+    for (const [was, now] of [
+      [folder, 'nowhere/bert'],
+      ['no/where/bert', 'bert'],
+      [folder, 'mpnet'],
+    ] as const) {
+      const check = await verdict({ ...sidecar, model: was }, { ...native, model: now });
+      expect(check).toMatchObject({ verdict: 'reindex' });
     }
   });
 

@@ -1,7 +1,7 @@
 /** The kind `'sidecar'`: the HTTP server that this package replaces, for the way back. */
 
 import { codeOf, embedError } from '../errors.js';
-import { plainName } from '../stamps.js';
+import { isSameModel } from '../stamps.js';
 import { pause } from './batches.js';
 import { DEFAULT_MODEL, settingsOf, SIDECAR_URL, START_TIMEOUT_MS } from './config.js';
 import { PLAIN, type Engine, type EngineCall, type StartContext } from './engine.js';
@@ -136,7 +136,7 @@ async function spaceAt(url: string, config: SidecarConfig, signal: AbortSignal):
     throw embedError('ERR_EMBED_MODEL_INVALID', `Expected model_id and dim from ${address} but received neither`);
   }
   const wanted = config.sidecar?.model ?? config.modelName ?? DEFAULT_MODEL;
-  if (plainName(model) !== plainName(wanted)) {
+  if (!isSameModel(model, wanted)) {
     const message = `The sidecar at ${url} has the model ${model}, not ${wanted}: set config.sidecar.model if that is intended`;
     throw embedError('ERR_EMBED_MODEL_INVALID', message);
   }
