@@ -187,14 +187,18 @@ describe('a process that dies', () => {
     expect(await embedder.initialize()).toBe(true);
   });
 
-  test('is not the one that the terminal asks to stop: this one decides', async () => {
-    const embedder = isolated();
-    await embedder.initialize();
-    const { pid } = embedder;
-    process.kill(pid ?? 0, 'SIGINT');
-    expect(await embedder.embed(['a'])).toHaveLength(1);
-    expect(embedder.pid).toBe(pid);
-  });
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'is not the one that %s asks to stop: this one decides',
+    async (signal) => {
+      const embedder = isolated({ autoRestart: false });
+      await embedder.initialize();
+      const { pid } = embedder;
+      process.kill(pid ?? 0, signal);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(await embedder.embed(['a'])).toHaveLength(1);
+      expect(embedder.pid).toBe(pid);
+    },
+  );
 });
 
 describe('texts that crash the process', () => {
@@ -291,6 +295,25 @@ describe('the end', () => {
     const [line] = (await once(createInterface(program.stdout), 'line')) as [string];
     program.kill('SIGKILL');
     await gone(Number(line));
+  });
+
+  const finish = `
+    process.once('SIGTERM', async () => {
+      console.log((await call).length, embedder.pid);
+      await embedder.shutdown();
+    });`;
+  test.each([
+    ['finishes its calls', finish],
+    ['has no listener', ''],
+  ])('a program whose whole group is asked to stop takes its embedder with it: one that %s', async (_, then) => {
+    const script = `${start} const call = embedder.embed(Array(3000).fill('some text')); ${then} console.log('ready'); });`;
+    const program = spawn(process.execPath, ['--eval', script], { cwd: ROOT, detached: true });
+    const lines = createInterface(program.stdout)[Symbol.asyncIterator]();
+    const pid = Number((await lines.next()).value);
+    expect(await lines.next()).toMatchObject({ value: 'ready' });
+    process.kill(-(program.pid ?? 0), 'SIGTERM');
+    expect(await lines.next()).toEqual({ done: !then, value: then ? `3000 ${String(pid)}` : undefined });
+    await gone(pid);
   });
 
   test('a program that is killed during the load takes its embedder with it', async () => {

@@ -72,7 +72,11 @@ function report(it: Report): void {
 // Without its parent the process has nothing to do, and nothing to save: what it writes may be cut at any time. It must not wait
 // for native work, which may be what has gone wrong. Electron ends its utility processes itself.
 process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-process.on('SIGINT', () => undefined); // a terminal sends it to all processes, and the parent may have calls to finish
+
+// Terminals and service managers send signals to all processes of a program, and the parent may have calls to finish. Electron
+// ends its utility processes by SIGTERM.
+for (const signal of parentPort ? ['SIGINT'] : ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
+
 if (parentPort)
   parentPort.on('message', ({ data }) => { obey(data); }); // prettier-ignore
 else process.on('message', obey);
