@@ -249,7 +249,10 @@ test('a process that hangs is ended, and the next call has another', async () =>
   const embedder = crashing({ timeout: 1000 });
   await embedder.initialize();
   const { pid = 0 } = embedder;
+  const signalled = jest.spyOn(process, 'kill');
   await rejection(embedder.embed(['hang']), 'ERR_EMBED_TIMEOUT');
+  expect(signalled).not.toHaveBeenCalled(); // by its id, which is another's once it has ended
+  signalled.mockRestore();
   await gone(pid);
   expect(await embedder.embed(['a'])).toHaveLength(1);
   expect(embedder.pid).not.toBe(pid);

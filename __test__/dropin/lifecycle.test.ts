@@ -542,6 +542,15 @@ describe('restarts', () => {
   });
 });
 
+test('a shutdown does not wait for a close() of the host that never ends', async () => {
+  const close = jest.fn(() => new Promise<void>(() => undefined));
+  const embedder = new CustomEmbedder({ custom: { embed: ones, fingerprint: 'mine', close }, drainTimeout: 10 });
+  await embedder.initialize();
+  await embedder.restart();
+  await embedder.shutdown();
+  expect(close).toHaveBeenCalledTimes(2);
+});
+
 test('a shutdown ends calls that outlast drainTimeout', async () => {
   const embedder = custom(
     (batch, options) => (batch[0] === PROBE ? ones(batch, options) : new Promise(() => undefined)),

@@ -2,6 +2,7 @@
 
 import { waitFor } from '../abort.js';
 import { asEmbedError, codeOf, embedError } from '../errors.js';
+import { atMost } from './batches.js';
 import { settingsOf } from './config.js';
 import { bareSpace, PLAIN, PROBE, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { checkedVectors, unit } from './http.js';
@@ -22,21 +23,23 @@ type Custom = NonNullable<CustomConfig['custom']>;
 class CustomEngine implements Engine {
   readonly space: VectorSpace;
   readonly #custom: Custom;
+  readonly #closeMs: number;
 
-  private constructor(custom: Custom, space: VectorSpace) {
+  private constructor(custom: Custom, space: VectorSpace, closeMs: number) {
     this.#custom = custom;
     this.space = space;
+    this.#closeMs = closeMs;
   }
 
   static async start(config: CustomConfig, { signal, tell }: StartContext): Promise<CustomEngine> {
     const { custom } = config;
     if (!custom) throw embedError('ERR_EMBED_INTERNAL', 'The configuration was not checked');
     tell('loading', 'Computing a first vector');
-    const { timeout: timeoutMs, normalizeVectors: normalize } = settingsOf(config);
+    const { timeout: timeoutMs, normalizeVectors: normalize, drainTimeout } = settingsOf(config);
     const [vector] = await run(custom, [PROBE], undefined, { signal, timeoutMs });
     const { fingerprint } = custom;
     const known = { dimension: vector?.length ?? 0, normalize, fingerprint };
-    return new CustomEngine(custom, bareSpace('custom', config.modelName ?? fingerprint, known));
+    return new CustomEngine(custom, bareSpace('custom', config.modelName ?? fingerprint, known), drainTimeout);
   }
 
   async embed(texts: readonly string[], call: EngineCall): Promise<Float32Array[]> {
@@ -52,11 +55,11 @@ class CustomEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    try {
-      await this.#custom.close?.();
-    } catch {
-      // Closing has no way to fail that a host could act on.
-    }
+    const closing = Promise.resolve().then(() => this.#custom.close?.());
+    await atMost(
+      this.#closeMs,
+      closing.catch(() => undefined),
+    ); // closing has no way to fail that a host could act on
   }
 }
 

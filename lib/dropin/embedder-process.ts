@@ -25,6 +25,8 @@ interface Child {
   readonly pid: number | undefined;
   readonly stderr: Readable | null;
   post(order: Order): void;
+  /** Ends it whatever it does. Once it has ended, its id may be another's and gets no signal. */
+  kill(): void;
   /** Whether this process stays alive for the child's sake. */
   hold(held: boolean): void;
   listen(listeners: {
@@ -100,12 +102,7 @@ export class EmbedderProcess {
 
   /** Ends the process whatever it does. */
   kill(): void {
-    if (this.#end || this.#child.pid === undefined) return;
-    try {
-      process.kill(this.#child.pid, 'SIGKILL');
-    } catch {
-      // It has ended a moment ago.
-    }
+    this.#child.kill();
   }
 
   /** Asks the process to end, and sees to it. */
@@ -141,6 +138,9 @@ function nodeChild(): Child {
     stderr: child.stderr,
     post: (order) => {
       if (child.connected) child.send(order, () => undefined); // whoever waits for an answer is told of the end
+    },
+    kill: () => {
+      child.kill('SIGKILL');
     },
     hold: (held) => {
       const name = held ? 'ref' : 'unref';
@@ -194,6 +194,14 @@ async function utilityProcess(): Promise<Child> {
     stderr: child.stderr,
     post: (order) => {
       child.postMessage(order);
+    },
+    kill: () => {
+      if (child.pid === undefined) return;
+      try {
+        process.kill(child.pid, 'SIGKILL'); // Electron's own `kill` sends SIGTERM, which a process can ignore
+      } catch {
+        // It has ended a moment ago.
+      }
     },
     hold: () => undefined, // an app of Electron lives until it quits
     listen: ({ message, exit }) => {

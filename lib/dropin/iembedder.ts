@@ -165,7 +165,7 @@ export interface CustomConfig extends IEmbedderConfig {
     embed: EmbedFunction;
     /** Identifies the vector space in index stamps: change it whenever the vectors change. */
     fingerprint: string;
-    /** Called by `shutdown`, and when the session is replaced. */
+    /** Called by `shutdown`, and when the session is replaced. It is waited for up to `drainTimeout`. */
     close?: () => Promise<void>;
   };
 }
