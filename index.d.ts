@@ -17,12 +17,12 @@ export declare function binarize(vectors: readonly Float32Array[]): Uint8Array[]
 /** Additional options of one call. */
 export declare interface CallOptions {
     /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
     /**
      * Whether the call goes before `'bulk'` calls.
      * @defaultValue `'interactive'` for one text, else `'bulk'`
      */
-    priority?: Priority;
+    priority?: Priority | undefined;
 }
 
 /** Checks whether vectors of `embedder` may be added to, and compared with, the index in `dir`. */
@@ -49,9 +49,9 @@ export declare interface CustomConfig extends IEmbedderConfig {
         embed: EmbedFunction;
         /** Identifies the vector space in index stamps: change it whenever the vectors change. */
         fingerprint: string;
-        /** Called by `shutdown`, and when the session is replaced. */
-        close?: () => Promise<void>;
-    };
+        /** Called by `shutdown`, and when the session is replaced. It is waited for up to `drainTimeout`. */
+        close?: (() => Promise<void>) | undefined;
+    } | undefined;
 }
 
 /** An {@link IEmbedder} over a function. */
@@ -251,7 +251,7 @@ export declare type EmbedErrorCode = 'ERR_EMBED_INVALID_ARGUMENT' | 'ERR_EMBED_M
 /** A function that returns one vector per text, in the order of the texts. */
 export declare type EmbedFunction = (texts: readonly string[], options: {
     signal: AbortSignal;
-}) => Promise<readonly ArrayLike<number>[]>;
+}) => Promise<readonly (readonly number[] | Float32Array | Float64Array)[]>;
 
 /**
  * Embeds one text with the default model, which the first call loads: see {@link LoadOptions.model}.
@@ -269,31 +269,31 @@ export declare interface EmbedOptions {
      * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls while it runs.
      * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
      */
-    priority?: Priority;
+    priority?: Priority | undefined;
     /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
     /**
      * The time limit of the call in milliseconds, including time in the queue, after which it rejects with
      * `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647.
      * @defaultValue no limit
      */
-    timeoutMs?: number;
+    timeoutMs?: number | undefined;
     /**
      * What happens to a text of more than `maxTokens` tokens: its end is cut off, or the whole call rejects with
      * `ERR_EMBED_TOO_LONG`.
      * @defaultValue `'truncate'`
      */
-    overflow?: 'truncate' | 'error';
+    overflow?: 'truncate' | 'error' | undefined;
     /**
      * Whether the vectors are scaled to length 1.
      * @defaultValue the embedder's own setting
      */
-    normalize?: boolean;
+    normalize?: boolean | undefined;
     /**
      * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
      * texts. If it throws, the error is reported as an uncaught exception and the call continues.
      */
-    onProgress?: (done: number, total: number) => void;
+    onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** A start failed, or a session failed permanently. */
@@ -315,17 +315,17 @@ export declare interface FactoryConfig extends InProcessConfig, SidecarConfig, O
      * What computes the vectors.
      * @defaultValue `'native'`
      */
-    kind?: EmbedderKind;
+    kind?: EmbedderKind | undefined;
     /**
      * Kinds to try, in this order, if the previous one cannot start.
      * @defaultValue none
      */
-    fallback?: readonly EmbedderKind[];
+    fallback?: readonly EmbedderKind[] | undefined;
     /**
      * The folder of the index for the vectors: a fallback whose vectors do not match its stamp is not used.
      * @defaultValue none: the app checks the stamp itself
      */
-    indexDir?: string;
+    indexDir?: string | undefined;
 }
 
 /**
@@ -335,6 +335,7 @@ export declare interface FactoryConfig extends InProcessConfig, SidecarConfig, O
  */
 export declare class FallbackEmbedder implements IEmbedder {
     #private;
+    private constructor();
     /** The kind that has started; before that, the first one. */
     get kind(): EmbedderKind;
     /** See {@link ManagedEmbedder.lastError}. If no kind starts, the error of the last one. */
@@ -387,64 +388,64 @@ export declare interface IEmbedderConfig {
      * the model in Ollama, which has no default.
      * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
      */
-    modelName?: string;
+    modelName?: string | undefined;
     /**
      * Number of texts per batch: from 1 to 4096. Doubled if all of them are short (up to 200 characters).
      * @defaultValue `32`
      */
-    batchSize?: number;
+    batchSize?: number | undefined;
     /**
      * Whether vectors are scaled to length 1.
      * @defaultValue `true`
      */
-    normalizeVectors?: boolean;
+    normalizeVectors?: boolean | undefined;
     /**
      * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. For
      * kinds that use HTTP it is at most 300,000, which is Node's own limit.
      * @defaultValue `30000`
      */
-    timeout?: number;
+    timeout?: number | undefined;
     /**
      * How often `embedWithRetry` retries, and `embed` of the kinds that use HTTP: from 0 to 100.
      * @defaultValue `2`
      */
-    retries?: number;
+    retries?: number | undefined;
     /**
      * The pause before each retry in milliseconds: from 0 to 60,000.
      * @defaultValue `1000`
      */
-    retryDelay?: number;
+    retryDelay?: number | undefined;
     /**
      * Whether `initialize` loads the model. If `false`, the first call of `embed` does.
      * @defaultValue `true`
      */
-    autoStart?: boolean;
+    autoStart?: boolean | undefined;
     /**
      * Whether to replace a failed session and repeat the call, up to three times in a row without a success. If `false`, the
      * call rejects; for `'native'` and `'isolated'`, so do all later calls until `initialize` or `restart`.
      * @defaultValue `true`
      */
-    autoRestart?: boolean;
+    autoRestart?: boolean | undefined;
     /**
      * Number of successful calls of `embed` after which `shouldRestart` returns true: 1 or more.
      * @defaultValue `5000`
      */
-    maxFilesBeforeRestart?: number;
+    maxFilesBeforeRestart?: number | undefined;
     /**
      * Resident memory of the process in MB above which `shouldRestart` returns true: 1 or more. If a restart does not bring
      * memory below the limit, it returns true again only after another quarter of growth. No effect if the model is in
      * another process.
      * @defaultValue `1500`
      */
-    maxMemoryMB?: number;
+    maxMemoryMB?: number | undefined;
     /**
      * How long `shutdown` and `restart` wait for calls in progress, in milliseconds: from 0 to 2,147,483,647. After that, a
      * shutdown rejects the calls with `ERR_EMBED_CLOSED`, and a restart hands them to the fresh session.
      * @defaultValue `10000`
      */
-    drainTimeout?: number;
+    drainTimeout?: number | undefined;
     /** Called with each event. If it throws, the error is reported as an uncaught exception and nothing else changes. */
-    onEvent?: (event: EmbedderEvent) => void;
+    onEvent?: ((event: EmbedderEvent) => void) | undefined;
 }
 
 /** The result of {@link IEmbedder.getStats}. */
@@ -478,7 +479,7 @@ export declare interface IndexCheckOptions {
      * For indexes without a stamp: the vector space of each integer in `.db-version`. Omitted properties count as unknown,
      * except `normalize`, which defaults to true, and `precision` of a sidecar, which defaults to fp32.
      */
-    legacy?: Readonly<Record<number, LegacySpace>>;
+    legacy?: Readonly<Record<number, LegacySpace>> | undefined;
 }
 
 /** What an index was made with: its vector space, and when the stamp was written. */
@@ -504,7 +505,7 @@ export declare type IndexVerdict = 'match' | 'missing' | 'compatible' | 'reindex
 /** Options of the kinds `'native'` and `'isolated'`. */
 export declare interface InProcessConfig extends IEmbedderConfig {
     /** Other options of {@link Embedder.load}. */
-    load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'>;
+    load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'> | undefined;
 }
 
 /**
@@ -598,12 +599,12 @@ export declare interface LoadOptions {
      * An absolute path, or one that starts with `./` or `../`, is always treated as a folder.
      * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
      */
-    model?: string;
+    model?: string | undefined;
     /**
      * The commit, tag or branch of a model on the hub. No effect on a folder.
      * @defaultValue the commit that this release was tested with, for models that it knows; otherwise `'main'`
      */
-    revision?: string;
+    revision?: string | undefined;
     /**
      * The number format of the weights. `'int8'` weights are made from the published ones on this machine at the first load,
      * which needs `prepare`; a folder written by `sentence-embedder prepare --out` already contains them. If they cannot be
@@ -611,31 +612,31 @@ export declare interface LoadOptions {
      * {@link ModelInfo.precision}.
      * @defaultValue the folder's own: `'fp32'` unless it was prepared otherwise
      */
-    precision?: Precision;
+    precision?: Precision | undefined;
     /**
      * The ONNX file, relative to the model's folder.
      * @defaultValue `onnx/model.onnx` if it exists, else `model.onnx`
      */
-    modelFile?: string;
+    modelFile?: string | undefined;
     /**
      * The folder for downloaded and prepared models, created when needed. It has the layout of the Python package
      * huggingface_hub and can be shared with it.
      * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
      */
-    cacheDir?: string;
+    cacheDir?: string | undefined;
     /**
      * Whether to stay off the network: missing files reject with `ERR_EMBED_OFFLINE`.
      * Has no effect on a folder, which never needs the network, nor on a model whose files are all in the cache.
      * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
      */
-    offline?: boolean;
+    offline?: boolean | undefined;
     /**
      * Whether to read every file and compare its hash before the model is used: for a hub model with the hash in the cache,
      * for a folder with the manifest that `pull --out` or `prepare --out` has written, which must exist. A file that differs
      * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
      * @defaultValue `false`: files are verified when they are downloaded
      */
-    verify?: boolean;
+    verify?: boolean | undefined;
     /**
      * Whether to make a copy of the model at the first load, and to load that from then on, which is faster. The copy is
      * specific to this processor and this version of ONNX Runtime. Each load checks it against its hashes, and it is made
@@ -643,36 +644,36 @@ export declare interface LoadOptions {
      * it cannot be made, there is a `warning` and the model is loaded without it.
      * @defaultValue `true`
      */
-    prepare?: boolean;
+    prepare?: boolean | undefined;
     /**
      * Number of threads that compute: from 1 to 256.
      * @defaultValue the physical cores available to this process, at most 8
      */
-    threads?: number;
+    threads?: number | undefined;
     /**
      * The maximum length of a text in tokens, special tokens included. It must exceed the number of special tokens and not
      * the model's limit. Longer texts are truncated, or rejected with `overflow: 'error'`.
      * @defaultValue from the model's files
      */
-    maxTokens?: number;
+    maxTokens?: number | undefined;
     /**
      * How token embeddings are combined into one vector.
      * @defaultValue from the model's files
      */
-    pooling?: Pooling;
+    pooling?: Pooling | undefined;
     /**
      * Whether vectors are scaled to length 1, so that their dot product is their cosine similarity.
      * {@link EmbedOptions.normalize} overrides it for one call.
      * @defaultValue from the model's files
      */
-    normalize?: boolean;
+    normalize?: boolean | undefined;
     /**
      * Called on the JavaScript thread with each step of the load. If it throws, the error is reported as an uncaught
      * exception and the load continues.
      */
-    onProgress?: (event: LoadEvent) => void;
+    onProgress?: ((event: LoadEvent) => void) | undefined;
     /** Cancels the load, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
 }
 
 /**
@@ -683,6 +684,7 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
     #private;
     /** What computes the vectors. */
     readonly kind: EmbedderKind;
+    protected constructor(kind: never, traits: never, config: never, start: never);
     /** The last error of a start or a session; `undefined` after a successful start. */
     get lastError(): EmbedError | undefined;
     /** What determines the vectors, for index stamps; `undefined` before a session has started. */
@@ -779,10 +781,10 @@ export declare interface ModelLoadedEvent {
 
 /** Options of the kind `'ollama'`. */
 export declare interface OllamaConfig extends IEmbedderConfig {
-    ollama?: ServerOptions & {
+    ollama?: (ServerOptions & {
         /** The model's name in Ollama, such as `'bge-m3'`; default: `modelName`. */
-        model?: string;
-    };
+        model?: string | undefined;
+    }) | undefined;
 }
 
 /** An {@link IEmbedder} over Ollama. */
@@ -839,25 +841,25 @@ export declare interface RestartEvent {
 
 /** The address of a server, and how long it may take to start. */
 export declare interface ServerOptions {
-    /** The server's address, without a path. */
-    url?: string;
+    /** The server's address, without user name, password, query or fragment. */
+    url?: string | undefined;
     /**
      * How long the server may take to become ready, in milliseconds.
      * @defaultValue `120000`
      */
-    startTimeout?: number;
+    startTimeout?: number | undefined;
 }
 
 /** Options of the kind `'sidecar'`: the HTTP server that this package replaces. */
 export declare interface SidecarConfig extends IEmbedderConfig {
-    sidecar?: ServerOptions & {
+    sidecar?: (ServerOptions & {
         /** The model's name in the sidecar; default: `modelName`, or the last part of it if that is a path. */
-        model?: string;
+        model?: string | undefined;
         /**
          * How token embeddings are combined into one vector.
          * @defaultValue `'mean'`
          */
-        pooling?: Pooling;
+        pooling?: Pooling | undefined;
         /**
          * The server's program, if this process is to start it. It is started unless a server already answers, and stopped by
          * `shutdown` and when this process exits. A signal that ends this process, such as SIGTERM without a listener, leaves
@@ -865,11 +867,11 @@ export declare interface SidecarConfig extends IEmbedderConfig {
          */
         command?: {
             file: string;
-            args?: readonly string[];
-            cwd?: string;
-            env?: Readonly<Record<string, string | undefined>>;
-        };
-    };
+            args?: readonly string[] | undefined;
+            cwd?: string | undefined;
+            env?: Readonly<Record<string, string | undefined>> | undefined;
+        } | undefined;
+    }) | undefined;
 }
 
 /** An {@link IEmbedder} over the sidecar. Like the sidecar's own client, it sends one request at a time. */
@@ -913,7 +915,7 @@ export declare interface StreamOptions extends Omit<EmbedOptions, 'onProgress'> 
      * Number of texts that are read from the source and embedded together: from 1 to 65,536. Limits how far it reads ahead.
      * @defaultValue 256
      */
-    batchSize?: number;
+    batchSize?: number | undefined;
 }
 
 /** Options of the kind `'test'`. */
@@ -922,7 +924,7 @@ export declare interface TestConfig extends IEmbedderConfig {
      * Length of a vector: from 1 to 65,536.
      * @defaultValue `768`
      */
-    dimension?: number;
+    dimension?: number | undefined;
 }
 
 /**
@@ -950,12 +952,12 @@ export declare function truncateDimensions(vectors: readonly Float32Array[], dim
 /** Options of {@link truncateDimensions}. */
 export declare interface TruncateOptions {
     /** The `info` of the embedder that made the vectors, which contains the lengths that the model was trained for. */
-    model?: Pick<ModelInfo, 'matryoshkaDimensions'>;
+    model?: Pick<ModelInfo, 'matryoshkaDimensions'> | undefined;
     /**
      * Whether to cut vectors of a model that is not known to be trained for it. The loss is then unknown.
      * @defaultValue `false`
      */
-    force?: boolean;
+    force?: boolean | undefined;
 }
 
 /** A vector that {@link topK} found. */

@@ -2,12 +2,12 @@
 /** Additional options of one call. */
 export declare interface CallOptions {
     /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
     /**
      * Whether the call goes before `'bulk'` calls.
      * @defaultValue `'interactive'` for one text, else `'bulk'`
      */
-    priority?: Priority;
+    priority?: Priority | undefined;
 }
 
 /** Options of {@link describeIEmbedder}. */
@@ -123,64 +123,64 @@ export declare interface IEmbedderConfig {
      * the model in Ollama, which has no default.
      * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
      */
-    modelName?: string;
+    modelName?: string | undefined;
     /**
      * Number of texts per batch: from 1 to 4096. Doubled if all of them are short (up to 200 characters).
      * @defaultValue `32`
      */
-    batchSize?: number;
+    batchSize?: number | undefined;
     /**
      * Whether vectors are scaled to length 1.
      * @defaultValue `true`
      */
-    normalizeVectors?: boolean;
+    normalizeVectors?: boolean | undefined;
     /**
      * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. For
      * kinds that use HTTP it is at most 300,000, which is Node's own limit.
      * @defaultValue `30000`
      */
-    timeout?: number;
+    timeout?: number | undefined;
     /**
      * How often `embedWithRetry` retries, and `embed` of the kinds that use HTTP: from 0 to 100.
      * @defaultValue `2`
      */
-    retries?: number;
+    retries?: number | undefined;
     /**
      * The pause before each retry in milliseconds: from 0 to 60,000.
      * @defaultValue `1000`
      */
-    retryDelay?: number;
+    retryDelay?: number | undefined;
     /**
      * Whether `initialize` loads the model. If `false`, the first call of `embed` does.
      * @defaultValue `true`
      */
-    autoStart?: boolean;
+    autoStart?: boolean | undefined;
     /**
      * Whether to replace a failed session and repeat the call, up to three times in a row without a success. If `false`, the
      * call rejects; for `'native'` and `'isolated'`, so do all later calls until `initialize` or `restart`.
      * @defaultValue `true`
      */
-    autoRestart?: boolean;
+    autoRestart?: boolean | undefined;
     /**
      * Number of successful calls of `embed` after which `shouldRestart` returns true: 1 or more.
      * @defaultValue `5000`
      */
-    maxFilesBeforeRestart?: number;
+    maxFilesBeforeRestart?: number | undefined;
     /**
      * Resident memory of the process in MB above which `shouldRestart` returns true: 1 or more. If a restart does not bring
      * memory below the limit, it returns true again only after another quarter of growth. No effect if the model is in
      * another process.
      * @defaultValue `1500`
      */
-    maxMemoryMB?: number;
+    maxMemoryMB?: number | undefined;
     /**
      * How long `shutdown` and `restart` wait for calls in progress, in milliseconds: from 0 to 2,147,483,647. After that, a
      * shutdown rejects the calls with `ERR_EMBED_CLOSED`, and a restart hands them to the fresh session.
      * @defaultValue `10000`
      */
-    drainTimeout?: number;
+    drainTimeout?: number | undefined;
     /** Called with each event. If it throws, the error is reported as an uncaught exception and nothing else changes. */
-    onEvent?: (event: EmbedderEvent) => void;
+    onEvent?: ((event: EmbedderEvent) => void) | undefined;
 }
 
 /** The result of {@link IEmbedder.getStats}. */
@@ -205,6 +205,7 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
     #private;
     /** What computes the vectors. */
     readonly kind: EmbedderKind;
+    protected constructor(kind: never, traits: never, config: never, start: never);
     /** The last error of a start or a session; `undefined` after a successful start. */
     get lastError(): EmbedError | undefined;
     /** What determines the vectors, for index stamps; `undefined` before a session has started. */
@@ -278,7 +279,7 @@ export declare interface TestConfig extends IEmbedderConfig {
      * Length of a vector: from 1 to 65,536.
      * @defaultValue `768`
      */
-    dimension?: number;
+    dimension?: number | undefined;
 }
 
 /** An {@link IEmbedder} without a model and without native code; see {@link hashVector}. */

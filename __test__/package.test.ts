@@ -81,7 +81,8 @@ test('the crate has the version of the package', () => {
 describe('types', () => {
   const parent = temporaryFolder();
   const use = `
-    import { checkIndexStamp, createProductionFactory, Embedder, embedBatch, embedOne, InProcessEmbedder, writeIndexStamp } from 'sentence-embedder';
+    import { checkIndexStamp, createProductionFactory, Embedder, embedBatch, embedOne, FallbackEmbedder } from 'sentence-embedder';
+    import { InProcessEmbedder, ManagedEmbedder, writeIndexStamp } from 'sentence-embedder';
     import type { IEmbedder, IndexVerdict } from 'sentence-embedder';
     import { describeIEmbedder, TestEmbedder } from 'sentence-embedder/testing';
     import type { EmbedError, EmbedErrorCode, EmbedOptions, LoadOptions, ModelInfo } from 'sentence-embedder';
@@ -139,6 +140,23 @@ describe('types', () => {
       // @ts-expect-error no such option
       new InProcessEmbedder({ modelname: 'm' });
       return (await checkIndexStamp('dir', await Embedder.load())).verdict;
+    }
+    // What may be undefined when a program runs.
+    export function optional(embedder: Embedder, signal?: AbortSignal, load?: LoadOptions, sidecar?: { url: string }): void {
+      const own = createProductionFactory({ kind: undefined, load, sidecar, retries: undefined }).create();
+      void [embedder.embedOne('a', { signal, timeoutMs: undefined }), own.embed(['a'], { signal, priority: undefined })];
+    }
+    export function refused(): void {
+      const fingerprint = 'mine';
+      for (const row of [[1, 2], new Float32Array(2), new Float64Array(2)] as const)
+        createProductionFactory({ custom: { fingerprint, embed: () => Promise.resolve([row]) } });
+      // @ts-expect-error neither an array of numbers nor one of floats
+      createProductionFactory({ custom: { fingerprint, embed: () => Promise.resolve([{ length: 1, 0: 1 }]) } });
+      // @ts-expect-error a factory makes them
+      new FallbackEmbedder();
+      class Mine extends ManagedEmbedder {}
+      // @ts-expect-error only the classes of this package have all that it needs
+      new Mine();
     }`;
 
   test.each([

@@ -60,7 +60,7 @@ export interface IndexCheckOptions {
    * For indexes without a stamp: the vector space of each integer in `.db-version`. Omitted properties count as unknown,
    * except `normalize`, which defaults to true, and `precision` of a sidecar, which defaults to fp32.
    */
-  legacy?: Readonly<Record<number, LegacySpace>>;
+  legacy?: Readonly<Record<number, LegacySpace>> | undefined;
 }
 
 /** The vector space of a loaded model or of a started embedder. */

@@ -61,31 +61,31 @@ export declare interface EmbedOptions {
      * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls while it runs.
      * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
      */
-    priority?: Priority;
+    priority?: Priority | undefined;
     /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
     /**
      * The time limit of the call in milliseconds, including time in the queue, after which it rejects with
      * `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647.
      * @defaultValue no limit
      */
-    timeoutMs?: number;
+    timeoutMs?: number | undefined;
     /**
      * What happens to a text of more than `maxTokens` tokens: its end is cut off, or the whole call rejects with
      * `ERR_EMBED_TOO_LONG`.
      * @defaultValue `'truncate'`
      */
-    overflow?: 'truncate' | 'error';
+    overflow?: 'truncate' | 'error' | undefined;
     /**
      * Whether the vectors are scaled to length 1.
      * @defaultValue the embedder's own setting
      */
-    normalize?: boolean;
+    normalize?: boolean | undefined;
     /**
      * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
      * texts. If it throws, the error is reported as an uncaught exception and the call continues.
      */
-    onProgress?: (done: number, total: number) => void;
+    onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** The role of a text in retrieval: the question, or one of the documents that are searched. */
@@ -113,12 +113,12 @@ export declare interface LoadOptions {
      * An absolute path, or one that starts with `./` or `../`, is always treated as a folder.
      * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
      */
-    model?: string;
+    model?: string | undefined;
     /**
      * The commit, tag or branch of a model on the hub. No effect on a folder.
      * @defaultValue the commit that this release was tested with, for models that it knows; otherwise `'main'`
      */
-    revision?: string;
+    revision?: string | undefined;
     /**
      * The number format of the weights. `'int8'` weights are made from the published ones on this machine at the first load,
      * which needs `prepare`; a folder written by `sentence-embedder prepare --out` already contains them. If they cannot be
@@ -126,31 +126,31 @@ export declare interface LoadOptions {
      * {@link ModelInfo.precision}.
      * @defaultValue the folder's own: `'fp32'` unless it was prepared otherwise
      */
-    precision?: Precision;
+    precision?: Precision | undefined;
     /**
      * The ONNX file, relative to the model's folder.
      * @defaultValue `onnx/model.onnx` if it exists, else `model.onnx`
      */
-    modelFile?: string;
+    modelFile?: string | undefined;
     /**
      * The folder for downloaded and prepared models, created when needed. It has the layout of the Python package
      * huggingface_hub and can be shared with it.
      * @defaultValue `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`
      */
-    cacheDir?: string;
+    cacheDir?: string | undefined;
     /**
      * Whether to stay off the network: missing files reject with `ERR_EMBED_OFFLINE`.
      * Has no effect on a folder, which never needs the network, nor on a model whose files are all in the cache.
      * @defaultValue `false`, unless the environment has `HF_HUB_OFFLINE=1`
      */
-    offline?: boolean;
+    offline?: boolean | undefined;
     /**
      * Whether to read every file and compare its hash before the model is used: for a hub model with the hash in the cache,
      * for a folder with the manifest that `pull --out` or `prepare --out` has written, which must exist. A file that differs
      * rejects with `ERR_EMBED_MODEL_INVALID`. Takes seconds for a large model.
      * @defaultValue `false`: files are verified when they are downloaded
      */
-    verify?: boolean;
+    verify?: boolean | undefined;
     /**
      * Whether to make a copy of the model at the first load, and to load that from then on, which is faster. The copy is
      * specific to this processor and this version of ONNX Runtime. Each load checks it against its hashes, and it is made
@@ -158,36 +158,36 @@ export declare interface LoadOptions {
      * it cannot be made, there is a `warning` and the model is loaded without it.
      * @defaultValue `true`
      */
-    prepare?: boolean;
+    prepare?: boolean | undefined;
     /**
      * Number of threads that compute: from 1 to 256.
      * @defaultValue the physical cores available to this process, at most 8
      */
-    threads?: number;
+    threads?: number | undefined;
     /**
      * The maximum length of a text in tokens, special tokens included. It must exceed the number of special tokens and not
      * the model's limit. Longer texts are truncated, or rejected with `overflow: 'error'`.
      * @defaultValue from the model's files
      */
-    maxTokens?: number;
+    maxTokens?: number | undefined;
     /**
      * How token embeddings are combined into one vector.
      * @defaultValue from the model's files
      */
-    pooling?: Pooling;
+    pooling?: Pooling | undefined;
     /**
      * Whether vectors are scaled to length 1, so that their dot product is their cosine similarity.
      * {@link EmbedOptions.normalize} overrides it for one call.
      * @defaultValue from the model's files
      */
-    normalize?: boolean;
+    normalize?: boolean | undefined;
     /**
      * Called on the JavaScript thread with each step of the load. If it throws, the error is reported as an uncaught
      * exception and the load continues.
      */
-    onProgress?: (event: LoadEvent) => void;
+    onProgress?: ((event: LoadEvent) => void) | undefined;
     /** Cancels the load, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
 }
 
 /** All files of a hub model are in the cache, whether downloaded now or before. */

@@ -32,31 +32,31 @@ export declare interface EmbedOptions {
      * The lane that the call waits in. A long `bulk` call makes way for `interactive` calls while it runs.
      * @defaultValue `'interactive'` for `embedOne`, `'bulk'` for `embedBatch` and `embedDetailed`
      */
-    priority?: Priority;
+    priority?: Priority | undefined;
     /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
     /**
      * The time limit of the call in milliseconds, including time in the queue, after which it rejects with
      * `ERR_EMBED_TIMEOUT`: from 1 to 2,147,483,647.
      * @defaultValue no limit
      */
-    timeoutMs?: number;
+    timeoutMs?: number | undefined;
     /**
      * What happens to a text of more than `maxTokens` tokens: its end is cut off, or the whole call rejects with
      * `ERR_EMBED_TOO_LONG`.
      * @defaultValue `'truncate'`
      */
-    overflow?: 'truncate' | 'error';
+    overflow?: 'truncate' | 'error' | undefined;
     /**
      * Whether the vectors are scaled to length 1.
      * @defaultValue the embedder's own setting
      */
-    normalize?: boolean;
+    normalize?: boolean | undefined;
     /**
      * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
      * texts. If it throws, the error is reported as an uncaught exception and the call continues.
      */
-    onProgress?: (done: number, total: number) => void;
+    onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** The role of a text in retrieval: the question, or one of the documents that are searched. */

@@ -244,6 +244,20 @@ describe('batches', () => {
     expect(seen.indexOf('query')).toBe(1);
   });
 
+  test.each<[string, unknown, boolean]>([
+    ['an array', [1, 2], true],
+    ['a Float32Array', new Float32Array([1, 2]), true],
+    ['a Float64Array', new Float64Array([1, 2]), true],
+    ['a DataView', new DataView(new ArrayBuffer(8)), false],
+    ['an Int8Array', new Int8Array([1, 2]), false],
+    ['an object with a length', { length: 1, 0: 1 }, false],
+  ])('of a function give vectors of numbers: %s', async (_, vector, fits) => {
+    const embedder = custom((batch) => Promise.resolve(batch.map(() => vector as number[])));
+    expect(await embedder.initialize()).toBe(fits);
+    if (fits) expect(await embedder.embed(['a'])).toEqual([[expect.closeTo(0.447), expect.closeTo(0.894)]]);
+    else expect(embedder.lastError?.message).toMatch(/received something else as number 0/);
+  });
+
   test('of bulk calls are not starved by interactive ones: every ninth place is theirs', async () => {
     const seen: string[] = [];
     const embedder = custom((batch, options) => (seen.push(batch[0] ?? ''), ones(batch, options)), { batchSize: 1 });

@@ -25,10 +25,6 @@ export const GROWTH_AFTER_RESTART = 1.25;
 /** The longest time that a timer of JavaScript can hold. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** The options that all kinds have, with their defaults filled in. */
-export type Settings = Required<Omit<IEmbedderConfig, 'onEvent' | 'modelName'>> &
-  Pick<IEmbedderConfig, 'onEvent' | 'modelName'>;
-
 const DEFAULTS = {
   batchSize: 32,
   normalizeVectors: true,
@@ -42,10 +38,13 @@ const DEFAULTS = {
   drainTimeout: 10_000,
 };
 
+/** The options that all kinds have, with their defaults filled in. */
+export type Settings = typeof DEFAULTS & Pick<IEmbedderConfig, 'onEvent' | 'modelName'>;
+
 /** The configuration with the defaults for what is missing or undefined. */
 export function settingsOf(config: IEmbedderConfig): Settings {
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
-  return { ...DEFAULTS, ...(given as IEmbedderConfig) };
+  return { ...DEFAULTS, ...(given as Partial<Settings>) };
 }
 
 const whole =

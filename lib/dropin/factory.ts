@@ -8,7 +8,6 @@ import { FallbackEmbedder } from './fallback.js';
 import type {
   CustomConfig,
   EmbedderKind,
-  IEmbedderConfig,
   InProcessConfig,
   OllamaConfig,
   SidecarConfig,
@@ -29,17 +28,17 @@ export interface FactoryConfig extends InProcessConfig, SidecarConfig, OllamaCon
    * What computes the vectors.
    * @defaultValue `'native'`
    */
-  kind?: EmbedderKind;
+  kind?: EmbedderKind | undefined;
   /**
    * Kinds to try, in this order, if the previous one cannot start.
    * @defaultValue none
    */
-  fallback?: readonly EmbedderKind[];
+  fallback?: readonly EmbedderKind[] | undefined;
   /**
    * The folder of the index for the vectors: a fallback whose vectors do not match its stamp is not used.
    * @defaultValue none: the app checks the stamp itself
    */
-  indexDir?: string;
+  indexDir?: string | undefined;
 }
 
 /** Creates embedders from one configuration. */
@@ -69,7 +68,7 @@ export class EmbedderFactory {
     const each = { ...options, autoStart: true }; // only a start shows whether the next kind is needed
     // The model's name is the first kind's; what Ollama calls a model is never that.
     const others = Array.from(fallback, (it) => make(it, SAME_NAMES.has(it) ? each : nameless(each)));
-    return new FallbackEmbedder(make(kind, each), others, { onEvent, autoStart, indexDir });
+    return FallbackEmbedder.of(make(kind, each), others, { onEvent, autoStart, indexDir });
   }
 }
 
@@ -98,17 +97,17 @@ function make(kind: EmbedderKind, options: Options): ManagedEmbedder {
   const { load, sidecar, ollama, custom, dimension, ...common } = options;
   switch (kind) {
     case 'native':
-      return new InProcessEmbedder(given<InProcessConfig>({ ...common, load }));
+      return new InProcessEmbedder({ ...common, load });
     case 'isolated':
-      return new IsolatedEmbedder(given<InProcessConfig>({ ...common, load }));
+      return new IsolatedEmbedder({ ...common, load });
     case 'sidecar':
-      return new SidecarEmbedder(given<SidecarConfig>({ ...common, sidecar }));
+      return new SidecarEmbedder({ ...common, sidecar });
     case 'ollama':
-      return new OllamaEmbedder(given<OllamaConfig>({ ...common, ollama }));
+      return new OllamaEmbedder({ ...common, ollama });
     case 'custom':
-      return new CustomEmbedder(given<CustomConfig>({ ...common, custom }));
+      return new CustomEmbedder({ ...common, custom });
     case 'test':
-      return new TestEmbedder(given<TestConfig>({ ...common, dimension }));
+      return new TestEmbedder({ ...common, dimension });
   }
 }
 
@@ -116,9 +115,4 @@ function nameless(options: Options): Options {
   const rest = { ...options };
   delete rest.modelName;
   return rest;
-}
-
-/** Without the options that are undefined. */
-function given<T extends IEmbedderConfig>(options: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

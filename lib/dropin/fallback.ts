@@ -33,11 +33,15 @@ export class FallbackEmbedder implements IEmbedder {
   #lazy = false;
   #lastError: EmbedError | undefined;
 
-  /** @internal */
-  constructor(first: ManagedEmbedder, others: readonly ManagedEmbedder[], options: FallbackOptions) {
+  private constructor(first: ManagedEmbedder, others: readonly ManagedEmbedder[], options: FallbackOptions) {
     this.#first = first;
     this.#candidates = [first, ...others];
     this.#options = options;
+  }
+
+  /** @internal */
+  static of(first: ManagedEmbedder, others: readonly ManagedEmbedder[], options: FallbackOptions): FallbackEmbedder {
+    return new FallbackEmbedder(first, others, options);
   }
 
   /** The kind that has started; before that, the first one. */

@@ -122,8 +122,10 @@ export function checkedVectors(
   });
 }
 
-function isNumbers(row: unknown): row is ArrayLike<number> {
-  return ArrayBuffer.isView(row) || (Array.isArray(row) && row.every((value) => typeof value === 'number'));
+/** By what they are, not by their classes: a vector may come from another context, as in jest and in `node:vm`. */
+function isNumbers(row: unknown): row is readonly number[] | Float32Array | Float64Array {
+  if (types.isFloat32Array(row) || types.isFloat64Array(row)) return true;
+  return Array.isArray(row) && row.every((value) => typeof value === 'number');
 }
 
 /** Scales to length 1; a vector of zeros stays as it is. */

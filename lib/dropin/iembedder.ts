@@ -43,131 +43,139 @@ export interface IEmbedderConfig {
    * the model in Ollama, which has no default.
    * @defaultValue `'sentence-transformers/paraphrase-multilingual-mpnet-base-v2'`
    */
-  modelName?: string;
+  modelName?: string | undefined;
   /**
    * Number of texts per batch: from 1 to 4096. Doubled if all of them are short (up to 200 characters).
    * @defaultValue `32`
    */
-  batchSize?: number;
+  batchSize?: number | undefined;
   /**
    * Whether vectors are scaled to length 1.
    * @defaultValue `true`
    */
-  normalizeVectors?: boolean;
+  normalizeVectors?: boolean | undefined;
   /**
    * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. For
    * kinds that use HTTP it is at most 300,000, which is Node's own limit.
    * @defaultValue `30000`
    */
-  timeout?: number;
+  timeout?: number | undefined;
   /**
    * How often `embedWithRetry` retries, and `embed` of the kinds that use HTTP: from 0 to 100.
    * @defaultValue `2`
    */
-  retries?: number;
+  retries?: number | undefined;
   /**
    * The pause before each retry in milliseconds: from 0 to 60,000.
    * @defaultValue `1000`
    */
-  retryDelay?: number;
+  retryDelay?: number | undefined;
   /**
    * Whether `initialize` loads the model. If `false`, the first call of `embed` does.
    * @defaultValue `true`
    */
-  autoStart?: boolean;
+  autoStart?: boolean | undefined;
   /**
    * Whether to replace a failed session and repeat the call, up to three times in a row without a success. If `false`, the
    * call rejects; for `'native'` and `'isolated'`, so do all later calls until `initialize` or `restart`.
    * @defaultValue `true`
    */
-  autoRestart?: boolean;
+  autoRestart?: boolean | undefined;
   /**
    * Number of successful calls of `embed` after which `shouldRestart` returns true: 1 or more.
    * @defaultValue `5000`
    */
-  maxFilesBeforeRestart?: number;
+  maxFilesBeforeRestart?: number | undefined;
   /**
    * Resident memory of the process in MB above which `shouldRestart` returns true: 1 or more. If a restart does not bring
    * memory below the limit, it returns true again only after another quarter of growth. No effect if the model is in
    * another process.
    * @defaultValue `1500`
    */
-  maxMemoryMB?: number;
+  maxMemoryMB?: number | undefined;
   /**
    * How long `shutdown` and `restart` wait for calls in progress, in milliseconds: from 0 to 2,147,483,647. After that, a
    * shutdown rejects the calls with `ERR_EMBED_CLOSED`, and a restart hands them to the fresh session.
    * @defaultValue `10000`
    */
-  drainTimeout?: number;
+  drainTimeout?: number | undefined;
   /** Called with each event. If it throws, the error is reported as an uncaught exception and nothing else changes. */
-  onEvent?: (event: EmbedderEvent) => void;
+  onEvent?: ((event: EmbedderEvent) => void) | undefined;
 }
 
 /** Options of the kinds `'native'` and `'isolated'`. */
 export interface InProcessConfig extends IEmbedderConfig {
   /** Other options of {@link Embedder.load}. */
-  load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'>;
+  load?: Omit<LoadOptions, 'model' | 'normalize' | 'onProgress' | 'signal'> | undefined;
 }
 
 /** The address of a server, and how long it may take to start. */
 export interface ServerOptions {
   /** The server's address, without user name, password, query or fragment. */
-  url?: string;
+  url?: string | undefined;
   /**
    * How long the server may take to become ready, in milliseconds.
    * @defaultValue `120000`
    */
-  startTimeout?: number;
+  startTimeout?: number | undefined;
 }
 
 /** Options of the kind `'sidecar'`: the HTTP server that this package replaces. */
 export interface SidecarConfig extends IEmbedderConfig {
-  sidecar?: ServerOptions & {
-    /** The model's name in the sidecar; default: `modelName`, or the last part of it if that is a path. */
-    model?: string;
-    /**
-     * How token embeddings are combined into one vector.
-     * @defaultValue `'mean'`
-     */
-    pooling?: Pooling;
-    /**
-     * The server's program, if this process is to start it. It is started unless a server already answers, and stopped by
-     * `shutdown` and when this process exits. A signal that ends this process, such as SIGTERM without a listener, leaves
-     * it running: the next start then uses it, but nothing stops it any more.
-     */
-    command?: {
-      file: string;
-      args?: readonly string[];
-      cwd?: string;
-      env?: Readonly<Record<string, string | undefined>>;
-    };
-  };
+  sidecar?:
+    | (ServerOptions & {
+        /** The model's name in the sidecar; default: `modelName`, or the last part of it if that is a path. */
+        model?: string | undefined;
+        /**
+         * How token embeddings are combined into one vector.
+         * @defaultValue `'mean'`
+         */
+        pooling?: Pooling | undefined;
+        /**
+         * The server's program, if this process is to start it. It is started unless a server already answers, and stopped by
+         * `shutdown` and when this process exits. A signal that ends this process, such as SIGTERM without a listener, leaves
+         * it running: the next start then uses it, but nothing stops it any more.
+         */
+        command?:
+          | {
+              file: string;
+              args?: readonly string[] | undefined;
+              cwd?: string | undefined;
+              env?: Readonly<Record<string, string | undefined>> | undefined;
+            }
+          | undefined;
+      })
+    | undefined;
 }
 
 /** Options of the kind `'ollama'`. */
 export interface OllamaConfig extends IEmbedderConfig {
-  ollama?: ServerOptions & {
-    /** The model's name in Ollama, such as `'bge-m3'`; default: `modelName`. */
-    model?: string;
-  };
+  ollama?:
+    | (ServerOptions & {
+        /** The model's name in Ollama, such as `'bge-m3'`; default: `modelName`. */
+        model?: string | undefined;
+      })
+    | undefined;
 }
 
 /** A function that returns one vector per text, in the order of the texts. */
 export type EmbedFunction = (
   texts: readonly string[],
   options: { signal: AbortSignal },
-) => Promise<readonly ArrayLike<number>[]>;
+) => Promise<readonly (readonly number[] | Float32Array | Float64Array)[]>;
 
 /** Options of the kind `'custom'`. */
 export interface CustomConfig extends IEmbedderConfig {
-  custom?: {
-    /** Computes the vectors. */
-    embed: EmbedFunction;
-    /** Identifies the vector space in index stamps: change it whenever the vectors change. */
-    fingerprint: string;
-    /** Called by `shutdown`, and when the session is replaced. It is waited for up to `drainTimeout`. */
-    close?: () => Promise<void>;
-  };
+  custom?:
+    | {
+        /** Computes the vectors. */
+        embed: EmbedFunction;
+        /** Identifies the vector space in index stamps: change it whenever the vectors change. */
+        fingerprint: string;
+        /** Called by `shutdown`, and when the session is replaced. It is waited for up to `drainTimeout`. */
+        close?: (() => Promise<void>) | undefined;
+      }
+    | undefined;
 }
 
 /** Options of the kind `'test'`. */
@@ -176,18 +184,18 @@ export interface TestConfig extends IEmbedderConfig {
    * Length of a vector: from 1 to 65,536.
    * @defaultValue `768`
    */
-  dimension?: number;
+  dimension?: number | undefined;
 }
 
 /** Additional options of one call. */
 export interface CallOptions {
   /** Cancels the call, which rejects with `ERR_EMBED_ABORTED`; its `cause` is the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Whether the call goes before `'bulk'` calls.
    * @defaultValue `'interactive'` for one text, else `'bulk'`
    */
-  priority?: Priority;
+  priority?: Priority | undefined;
 }
 
 /**

@@ -52,7 +52,15 @@ export abstract class ManagedEmbedder implements IEmbedder {
   #stopping: Promise<void> | undefined;
   #memoryAfterRestart = 0;
 
+  // What apps see of the next one, whose types are not theirs: without any, a subclass of theirs would compile, and fail when run.
+  protected constructor(kind: never, traits: never, config: never, start: never);
   /** @internal */
+  protected constructor(
+    kind: EmbedderKind,
+    traits: EngineTraits,
+    config: IEmbedderConfig,
+    start: (context: StartContext) => Promise<Engine>,
+  );
   protected constructor(
     kind: EmbedderKind,
     traits: EngineTraits,
