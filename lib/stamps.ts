@@ -1,12 +1,12 @@
 /** Index stamps: files beside an index that record its vector space, so that spaces are never mixed. */
 
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EmbedderKind, VectorSpace } from './dropin/iembedder.js';
 import type { Embedder } from './embedder.js';
 import { describe, embedError } from './errors.js';
+import { replaceFile } from './replace-file.js';
 import type { Precision } from './types.js';
 
 /** The stamp's file in the index's folder. */
@@ -95,20 +95,11 @@ export async function readIndexStamp(dir: string): Promise<IndexStamp | undefine
 export async function writeIndexStamp(dir: string, embedder: Stampable): Promise<IndexStamp> {
   const space = spaceOf(embedder);
   const path = stampIn(dir);
-  const temporary = `${path}.${randomUUID()}.tmp`;
   const stamp: IndexStamp = { ...space, dbVersion: await readMarker(dir), writtenAt: new Date().toISOString() };
   try {
     await mkdir(dir, { recursive: true });
-    const file = await open(temporary, 'wx');
-    try {
-      await file.writeFile(`${JSON.stringify({ format: FORMAT, ...stamp }, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    await replaceFile(path, `${JSON.stringify({ format: FORMAT, ...stamp }, null, 2)}\n`);
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined); // where it cannot be written there is none
     const message = `Expected a writable folder for dir, but writing to ${dir} failed (${codeOfSystem(cause)})`;
     throw embedError('ERR_EMBED_INVALID_ARGUMENT', message, { cause });
   }

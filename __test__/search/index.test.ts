@@ -1,8 +1,11 @@
 // `index` keeps an index and a folder alike, whatever is in the folder and wherever it is interrupted.
 
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   existsSync,
+  openSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -267,6 +270,64 @@ test('later commands need not name the model, wherever they are given', () => {
   );
 });
 
+test('what was kept and cannot be read is not the default model; naming the model mends it', () => {
+  const [folder, database] = [at('kept'), at('kept.index')];
+  const command = (...words: string[]): string[] => [join(ROOT, 'dist', 'cli.js'), ...words, '--db', database];
+  writeFiles(folder, { 'a.md': 'A.' });
+  expect(indexFolder(folder, database, model)).toMatchObject({ status: 0 });
+  for (const kept of ['', 'null']) {
+    writeFiles(database, { '.model.json': kept });
+    const { status, stderr } = runNode(command('search', 'A?', '--offline'));
+    expect(stderr).toContain('name it with --model');
+    expect(status).toBe(2);
+  }
+  expect(indexFolder(folder, database, model)).toMatchObject({ status: 0 });
+  expect(runNode(command('search', 'A?', '--offline')).stdout).toContain('a.md:1');
+});
+
+test('an index that is damaged is told, with what to do', () => {
+  const [folder, database] = [at('damaged'), at('damaged.index')];
+  writeFiles(folder, { 'a.md': 'A.' });
+  expect(indexFolder(folder, database, model)).toMatchObject({ status: 0 });
+  const table = join(database, 'passages.lance');
+  for (const part of ['data', '_versions']) {
+    rmSync(join(table, part), { recursive: true });
+    for (const outcome of [search('A?', database, model), indexFolder(folder, database, model)]) {
+      expect(outcome.stderr).toContain('ERR_EMBED_INVALID_ARGUMENT: Expected an index that can be read for --db');
+      expect(outcome.stderr).toContain('delete it and run "index" again');
+      expect(outcome.status).toBe(2);
+    }
+  }
+});
+
+(process.platform === 'linux' ? test : test.skip)(
+  'names that are not UTF-8 are told, and none is indexed twice',
+  () => {
+    const [folder, database] = [at('latin'), at('latin.index')];
+    writeFiles(folder, { 'a\uFFFD.md': 'A.' });
+    for (const name of ['a\xff.md', 'caf\xe9.md']) {
+      writeFileSync(Buffer.from(join(folder, name), 'latin1'), 'Of this name.');
+    }
+    const first = indexFolder(folder, database, model);
+    expect(first.stderr).toContain('its name is not UTF-8');
+    expect(first.stdout).toContain('1 added, 0 changed, 0 removed, 0 unchanged');
+    expect(indexFolder(folder, database, model).stdout).toContain('0 added, 0 changed, 0 removed, 1 unchanged');
+  },
+);
+
+(process.platform === 'linux' ? test : test.skip)('a full disk behind stdout is one line and exit status 1', () => {
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist', 'cli.js'), '--help'], {
+    encoding: 'utf8',
+    stdio: ['ignore', full, 'pipe'],
+  });
+  closeSync(full);
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: 'Cannot write to stdout: ENOSPC: no space left on device, write\n',
+  });
+});
+
 test('an index of another model is refused and stays as it is, unless it is empty', async () => {
   const [folder, database, other] = [at('mine'), at('mine.index'), modelFolder('mpnet')];
   writeFiles(folder, { 'a.md': '' });
@@ -280,7 +341,9 @@ test('an index of another model is refused and stays as it is, unless it is empt
   }
   expect(await rowsOf(database)).toEqual(before);
   rmSync(join(database, '.embedding-stamp.json'));
-  expect(indexFolder(folder, database, model)).toMatchObject({ status: 2 });
+  const unknown = indexFolder(folder, database, model);
+  expect(unknown.stderr).toContain('says which model it was made with');
+  expect(unknown.status).toBe(2);
 });
 
 test.each([

@@ -99,7 +99,9 @@ function told(error: unknown): string {
 // Whoever reads may have read enough, as `head` has: that is no failure, and no reason to leave the work undone.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code === 'EPIPE') return;
+    process.exitCode = 1;
+    if (stream === process.stdout) process.stderr.write(`Cannot write to stdout: ${error.message}\n`);
   });
 }
 

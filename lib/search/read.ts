@@ -30,7 +30,7 @@ export async function readText(path: string): Promise<TextFile | Skipped> {
       await file.close();
     }
   } catch (error) {
-    return skipped(unreadable(error), true);
+    return skipped(unreadable(error, path), true);
   }
   if (content.includes(0)) return skipped('binary');
   let text: string;

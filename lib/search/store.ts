@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Table } from '@lancedb/lancedb';
 import type { Embedder } from '../embedder.js';
 import { embedError } from '../errors.js';
-import { checkIndexStamp, writeIndexStamp } from '../stamps.js';
+import { checkIndexStamp, writeIndexStamp, type IndexCheck } from '../stamps.js';
 import type { Lance } from './lance.js';
 
 const TABLE = 'passages';
@@ -46,9 +46,11 @@ export function expectIndex(folder: string): void {
 /** An index that is open. */
 export class Store {
   readonly #table: Table;
+  readonly #folder: string;
 
-  private constructor(table: Table) {
+  private constructor(table: Table, folder: string) {
     this.#table = table;
+    this.#folder = folder;
   }
 
   /** Opens the index in a folder, which is made if it is not there. Refuses one that another model has made. */
@@ -56,11 +58,12 @@ export class Store {
     const database = await connect(folder);
     const names = await database.tableNames();
     const table = names.includes(TABLE)
-      ? await database.openTable(TABLE)
+      ? await readable(folder, () => database.openTable(TABLE))
       : await database.createEmptyTable(TABLE, makeArrowTable([sample(embedder.info.dimension)]).schema);
-    const { verdict, reason } = await checkIndexStamp(folder, embedder);
+    const check = await checkIndexStamp(folder, embedder);
+    const { verdict } = check;
     if (verdict !== 'match') {
-      if (verdict !== 'compatible' && (await table.countRows()) > 0) throw otherModel(folder, reason);
+      if (verdict !== 'compatible' && (await table.countRows()) > 0) throw otherModel(folder, check);
       if (verdict === 'reindex') {
         // It is empty, but has room for vectors of another length.
         await database.dropTable(TABLE);
@@ -69,27 +72,29 @@ export class Store {
       }
       await writeIndexStamp(folder, embedder);
     }
-    return new Store(table);
+    return new Store(table, folder);
   }
 
   /** Opens the index in a folder, which must be there ({@link expectIndex}) and of this model. */
   static async open({ connect }: Lance, folder: string, embedder: Embedder): Promise<Store> {
-    const { verdict, reason } = await checkIndexStamp(folder, embedder);
-    if (verdict !== 'match' && verdict !== 'compatible') throw otherModel(folder, reason);
-    return new Store(await (await connect(folder)).openTable(TABLE));
+    const check = await checkIndexStamp(folder, embedder);
+    if (check.verdict !== 'match' && check.verdict !== 'compatible') throw otherModel(folder, check);
+    return new Store(await readable(folder, async () => (await connect(folder)).openTable(TABLE)), folder);
   }
 
   /** Every file that is in the index, by its path. */
   async files(): Promise<Map<string, Kept>> {
     const files = new Map<string, Kept & { rows: number; parts: number }>();
-    for await (const batch of this.#table.query().select(['path', 'hash', 'part'])) {
-      for (const row of batch) {
-        const { path, hash, part } = row as unknown as Row;
-        const { rows, parts } = files.get(path) ?? { rows: 0, parts: 0 };
-        const next = { rows: rows + 1, parts: Math.max(parts, part + 1) };
-        files.set(path, { hash, doubled: next.rows > next.parts, ...next });
+    await readable(this.#folder, async () => {
+      for await (const batch of this.#table.query().select(['path', 'hash', 'part'])) {
+        for (const row of batch) {
+          const { path, hash, part } = row as unknown as Row;
+          const { rows, parts } = files.get(path) ?? { rows: 0, parts: 0 };
+          const next = { rows: rows + 1, parts: Math.max(parts, part + 1) };
+          files.set(path, { hash, doubled: next.rows > next.parts, ...next });
+        }
       }
-    }
+    });
     return files;
   }
 
@@ -118,13 +123,9 @@ export class Store {
 
   /** The passages that are nearest to a vector, best first. Every one is compared. */
   async nearest(vector: Float32Array, limit: number): Promise<FoundRow[]> {
-    const rows = (await this.#table
-      .query()
-      .nearestTo(vector)
-      .distanceType('cosine')
-      .select(['path', 'line', 'text', '_distance'])
-      .limit(limit)
-      .toArray()) as (Row & { _distance: number })[];
+    const query = this.#table.query().nearestTo(vector).distanceType('cosine');
+    const select = query.select(['path', 'line', 'text', '_distance']).limit(limit);
+    const rows = (await readable(this.#folder, () => select.toArray())) as (Row & { _distance: number })[];
     return rows.map(({ path, line, text, _distance }) => ({ path, line, score: 1 - _distance, text }));
   }
 }
@@ -138,9 +139,21 @@ function isOneOf(paths: ReadonlySet<string>): string {
   return `path IN (${Array.from(paths, (path) => `'${path.replaceAll("'", "''")}'`).join(', ')})`;
 }
 
-function otherModel(folder: string, reason: string): Error {
+/** Does `work`, in which LanceDB may meet files that are damaged or missing. */
+async function readable<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const message = `Expected an index that can be read for --db, but ${folder} cannot: delete it and run "index" again`;
+    throw embedError('ERR_EMBED_INVALID_ARGUMENT', message, { cause });
+  }
+}
+
+function otherModel(folder: string, { verdict, reason }: IndexCheck): Error {
   const message =
-    `Expected an index made with this model for --db, but ${folder} is not. ${reason}. ` +
-    "Name the index's model with --model and --precision, or choose another folder for --db";
+    verdict === 'missing'
+      ? `Expected an index that says which model it was made with for --db, but ${folder} does not: delete it and run "index" again`
+      : `Expected an index made with this model for --db, but ${folder} is not. ${reason}. ` +
+        "Name the index's model with --model and --precision, or choose another folder for --db";
   return embedError('ERR_EMBED_INVALID_ARGUMENT', message);
 }

@@ -47,20 +47,22 @@ export async function walk(folder: string, except: string, signal: AbortSignal):
       else found.skipped.push({ path, reason: 'not a regular file', unknown: false });
     }
   }
-  found.files.sort();
-  return found;
+  // Names that are not UTF-8 may be the same once they are read as text.
+  return { ...found, files: [...new Set(found.files)].sort() };
 }
 
 async function entriesOf(folder: string, found: Found): Promise<Dirent[]> {
   try {
     return await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    found.skipped.push({ path: folder, reason: unreadable(error), unknown: true });
+    found.skipped.push({ path: folder, reason: unreadable(error, folder), unknown: true });
     return [];
   }
 }
 
-/** Why the system gave nothing. */
-export function unreadable(error: unknown): string {
-  return `cannot be read (${String((error as NodeJS.ErrnoException).code)})`;
+/** Why the system gave nothing at a path. */
+export function unreadable(error: unknown, path: string): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && path.includes('\uFFFD')) return 'its name is not UTF-8';
+  return `cannot be read (${String(code)})`;
 }
