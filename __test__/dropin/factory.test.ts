@@ -48,7 +48,7 @@ test('takes options of kinds that it does not name, so that the way back is one 
 });
 
 test('an undefined kind is the default of the factory', () => {
-  const kind: FactoryConfig = { kind: undefined as never };
+  const kind: FactoryConfig = { kind: undefined };
   expect(createTestFactory(kind).create().kind).toBe('test');
   expect(createProductionFactory(kind).create().kind).toBe('native');
 });
