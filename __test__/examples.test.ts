@@ -10,7 +10,6 @@ import { cli } from './support/replay';
 
 /** What stands around a block that is a part of something which is not here. */
 const AROUND: Readonly<Record<string, (source: string) => string>> = {
-  'calls that fetch the default model': (source) => `${source} export { vector, vectors };`,
   'what an app with a sidecar has': (source) => `
     declare const modelName: string;
     declare class PythonSidecarService { constructor(options: { port: number }); startSidecar(): Promise<void> }

@@ -1,9 +1,9 @@
 // The examples of documents, and an app that has installed the package in which they run as a reader would run them.
 
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
-import { temporaryFolder } from './fixtures';
+import { modelFolder, temporaryFolder } from './fixtures';
 import { miniLM } from './models';
 import { ROOT, runNode } from './processes';
 
@@ -59,7 +59,17 @@ const PACKAGES = [
   'undici-types',
 ];
 
-/** The folder of an app that is made for the tests of the file and has the real model that examples name. */
+/** Where the cache of the hub keeps the default model, at the commit that src/model/catalog.rs names. */
+const DEFAULT_MODEL = join(
+  'models--sentence-transformers--paraphrase-multilingual-mpnet-base-v2',
+  'snapshots',
+  '4328cf26390c98c5e3c738b4460a05b95f4911f5',
+);
+
+/**
+ * The folder of an app that is made for the tests of the file and has the real model that examples name. In the place of the
+ * default model, which is too large, its cache has a tiny one of the same kind.
+ */
 export function exampleApp(): string {
   const app = temporaryFolder();
   beforeAll(() => {
@@ -68,6 +78,7 @@ export function exampleApp(): string {
     symlinkSync(ROOT, join(app, 'node_modules', 'sentence-embedder'));
     for (const name of PACKAGES) symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
     symlinkSync(miniLM(), join(app, 'models', 'all-MiniLM-L6-v2'));
+    cpSync(modelFolder('xlmr'), join(app, 'hub', DEFAULT_MODEL), { recursive: true });
   });
   return app;
 }
@@ -80,7 +91,10 @@ export function runExample(
   const compilerOptions = { target: ScriptTarget.ES2022, module: ModuleKind.ESNext };
   const script = language === 'ts' ? transpileModule(source, { compilerOptions }).outputText : source;
   writeFileSync(join(app, 'example.mjs'), script);
-  const { status, stdout, stderr } = runNode(['example.mjs'], { cwd: app });
+  const { status, stdout, stderr } = runNode(['example.mjs'], {
+    cwd: app,
+    env: { ...process.env, HF_HUB_CACHE: join(app, 'hub') },
+  });
   return { status, printed: stdout.trimEnd().split('\n'), stderr };
 }
 
