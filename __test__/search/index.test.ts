@@ -9,6 +9,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -283,6 +284,21 @@ test('what was kept and cannot be read is not the default model; naming the mode
   }
   expect(indexFolder(folder, database, model)).toMatchObject({ status: 0 });
   expect(runNode(command('search', 'A?', '--offline')).stdout).toContain('a.md:1');
+});
+
+test('how the model was named is written only when it has changed, and replaced at once', () => {
+  const [folder, database] = [at('renamed'), at('renamed.index')];
+  writeFiles(folder, { 'a.md': 'A.' });
+  const kept = (...more: string[]): { ino: bigint; mtimeNs: bigint } => {
+    expect(indexFolder(folder, database, model, ...more)).toMatchObject({ status: 0 });
+    const { ino, mtimeNs } = statSync(join(database, '.model.json'), { bigint: true });
+    return { ino, mtimeNs };
+  };
+  const first = kept();
+  expect(kept()).toEqual(first);
+  // Another file and not other content in the same one, which a reader could see half written.
+  expect(kept('--precision', 'fp32').ino).not.toBe(first.ino);
+  expect(readdirSync(database).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });
 
 test('an index that is damaged is told, with what to do', () => {
