@@ -144,7 +144,7 @@ async function readable<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const message = `Expected an index that can be read for --db, but ${folder} cannot: delete it and run "index" again`;
+    const message = `Expected an index that can be read for --db, but ${folder} cannot: if it is damaged, delete it and run "index" again`;
     throw embedError('ERR_EMBED_INVALID_ARGUMENT', message, { cause });
   }
 }
