@@ -6,6 +6,7 @@ import {
   closeSync,
   existsSync,
   openSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -269,6 +270,14 @@ test('later commands need not name the model, wherever they are given', () => {
   expect(runNode(command('search', 'A?', '--offline', '--cache-dir', folder), elsewhere).stderr).toContain(
     'ERR_EMBED_OFFLINE',
   );
+});
+
+test('where models are kept is not recorded, as the help says', () => {
+  const [folder, database] = [at('cached'), at('cached.index')];
+  writeFiles(folder, { 'a.md': 'A.' });
+  expect(indexFolder(folder, database, model, '--cache-dir', at('cache'))).toMatchObject({ status: 0 });
+  expect(readFileSync(join(database, '.model.json'), 'utf8')).not.toContain('cache');
+  expect(runNode([join(ROOT, 'dist', 'cli.js'), 'index', '--help']).stdout).toContain('does not record --cache-dir');
 });
 
 test('what was kept and cannot be read is not the default model; naming the model mends it', () => {

@@ -32,7 +32,7 @@ export const index: Command = {
     'Skipped files are reported on stderr with the reason. Hidden files, hidden folders and node_modules are ignored.',
     'Symbolic links in FOLDER are not followed; FOLDER itself may be one.',
     '',
-    'The index records its model, so later commands need not name it.',
+    'The index records its model, so later commands need not name it. It does not record --cache-dir: give that again.',
     '',
     'Run it again to update the index: only files whose content has changed are embedded, and deleted files are removed.',
     'Ctrl-C keeps what is done; the next run continues from there.',
