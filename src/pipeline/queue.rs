@@ -153,6 +153,12 @@ impl Queue {
         true
     }
 
+    /// Whether what the worker at `place` runs was told to make way.
+    pub fn gives_way(&self, place: usize) -> bool {
+        let running = self.busy.get(place).and_then(Option::as_ref);
+        running.is_some_and(|busy| busy.gives_way)
+    }
+
     /// Takes back a run that gave way, before all others.
     pub fn put_back(&mut self, priority: Priority, rows: Vec<Row>) {
         let (threads, pack) = (self.narrow.max(1), self.pack);

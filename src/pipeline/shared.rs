@@ -36,8 +36,6 @@ pub struct Running {
     pub calls: Vec<Arc<Call>>,
     /// Whether it may be ended for interactive work, and is run again then.
     pub may_give_way: bool,
-    /// Whether it was.
-    pub gave_way: bool,
     /// Ends the run early.
     pub stop: Box<dyn Fn() + Send>,
 }
@@ -54,12 +52,11 @@ impl Running {
 impl State {
     /// Ends a run that must not be in the way of interactive work, which has just come.
     fn make_way(&mut self) {
-        for (place, running) in self.running.iter_mut().enumerate() {
+        for (place, running) in self.running.iter().enumerate() {
             if let Some(running) = running
                 && running.may_give_way
                 && self.queue.make_way(place)
             {
-                running.gave_way = true;
                 (running.stop)();
             }
         }

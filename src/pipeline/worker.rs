@@ -69,16 +69,16 @@ impl<M: Model> Worker<'_, M> {
             };
             state = shared.lock();
             let is_done = matches!(ended, Ended::Whole);
-            if let Ended::GaveWay(rows) = ended {
-                // Whoever has ended the embedder meanwhile has not seen them, neither here nor in the queue.
-                if let Some(refusal) = state.ended {
-                    rows.iter().for_each(|row| {
-                        row.entry.call.reject(refusal());
-                    });
-                }
-                state.queue.put_back(priority, rows);
-            }
             state.queue.release(self.place, is_done, Instant::now());
+            if let Ended::GaveWay(rows) = ended {
+                match state.ended {
+                    // Whoever ended the embedder has not seen them, neither as what runs nor in the queue.
+                    Some(refusal) => rows.iter().for_each(|row| {
+                        row.entry.call.reject(refusal());
+                    }),
+                    None => state.queue.put_back(priority, rows),
+                }
+            }
             // Who may take what depends on who is busy: what this worker must leave may now be another's.
             shared.work.notify_all();
         }
@@ -165,7 +165,6 @@ impl<M: Model> Worker<'_, M> {
         let running = Running {
             calls: calls.to_vec(),
             may_give_way,
-            gave_way: false,
             stop: Box::new(move || M::stop(&stopped)),
         };
         running.stop_if_unwanted();
@@ -176,8 +175,8 @@ impl<M: Model> Worker<'_, M> {
             self.model.run(&sequences, &stop)
         };
         let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()));
-        let ran = self.announce(None);
-        if outcome.is_err() && ran.is_some_and(|ran| ran.gave_way) {
+        let gives_way = self.announce(None);
+        if outcome.is_err() && gives_way {
             return Ok(false);
         }
         let (vectors, dimension) = outcome?;
@@ -209,8 +208,8 @@ impl<M: Model> Worker<'_, M> {
     }
 
     /// Tells the others what this worker runs. Whoever cancels or closes from now on can stop it; whoever did so
-    /// before is seen here. Answers what it ran before.
-    fn announce(&self, running: Option<Running>) -> Option<Running> {
+    /// before is seen here. Says whether what it has run until now was told to make way.
+    fn announce(&self, running: Option<Running>) -> bool {
         let mut state = self.shared.lock();
         if let Some(running) = &running {
             if let Some(refusal) = state.ended {
@@ -220,7 +219,9 @@ impl<M: Model> Worker<'_, M> {
             }
             running.stop_if_unwanted();
         }
-        let place = state.running.get_mut(self.place)?;
-        std::mem::replace(place, running)
+        if let Some(place) = state.running.get_mut(self.place) {
+            *place = running;
+        }
+        state.queue.gives_way(self.place)
     }
 }
