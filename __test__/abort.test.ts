@@ -132,3 +132,17 @@ test('a signal of another realm, by its shape', async () => {
   expect((await rejection(call, 'ERR_EMBED_ABORTED')).cause).toBe('from elsewhere');
   expect(listeners.size).toBe(0);
 });
+
+test('a signal that cannot be listened to starts nothing', async () => {
+  const refused = new Error('no more listeners');
+  const refuse = (): never => {
+    throw refused;
+  };
+  const signal = { aborted: false, addEventListener: refuse, removeEventListener: refuse } as unknown as AbortSignal;
+  const { failures } = embedder.stats();
+  // What had started would be rejected, as it is too long, with nobody to handle it, which ends a process and fails this test.
+  await expect(embedder.embedOne('x '.repeat(200), { signal, overflow: 'error' })).rejects.toBe(refused);
+  await rejection(embedder.embedOne('x '.repeat(200), { overflow: 'error' }), 'ERR_EMBED_TOO_LONG');
+  await sleep(1);
+  expect(embedder.stats().failures).toBe(failures + 1);
+});

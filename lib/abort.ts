@@ -18,17 +18,19 @@ export async function settle<T>(options: unknown, start: () => NativeJob<T>): Pr
   if (!signal) return answer(() => start().promise);
   if (signal.aborted) throw abortedError(signal);
 
-  let stopListening: (() => void) | undefined;
+  // Listens before it starts: a signal that throws then leaves no job behind, whose error nobody would handle.
+  let cancel: (() => void) | undefined;
+  const stopListening = listen(signal, () => cancel?.());
   try {
     const job = start();
-    stopListening = listen(signal, () => {
+    cancel = () => {
       job.cancel();
-    });
+    };
     return await job.promise;
   } catch (error) {
     throw codeOf(error) === 'ERR_EMBED_ABORTED' ? abortedError(signal) : fromNative(error);
   } finally {
-    stopListening?.();
+    stopListening();
   }
 }
 

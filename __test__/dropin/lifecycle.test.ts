@@ -93,18 +93,6 @@ describe('initialize', () => {
     await rejection(embedder.restart(), 'ERR_EMBED_MODEL_NOT_FOUND');
   });
 
-  test('answers false when the configuration is wrong, and names every mistake', async () => {
-    const { events, onEvent } = recorder();
-    const embedder = native({ batchSize: 0, timeuot: 5, onEvent } as never);
-    expect(await embedder.initialize()).toBe(false);
-    expect(embedder.lastError).toMatchObject({ code: 'ERR_EMBED_INVALID_ARGUMENT' });
-    expect(embedder.lastError?.message).toMatch(
-      /config\.batchSize but received number 0; .*config\.timeuot \(number 5\)/,
-    );
-    expect(events).toHaveLength(1);
-    expect(await new InProcessEmbedder(null as never).initialize()).toBe(false);
-  });
-
   test('is cancelled by its signal, and works afterwards', async () => {
     const embedder = native();
     const controller = new AbortController();
@@ -207,12 +195,6 @@ describe('vectors', () => {
       expect(Math.abs(Math.hypot(...vector) - 1) < 1e-5).toBe(normalizeVectors);
       expect(embedder.space?.normalize).toBe(normalizeVectors);
     }
-  });
-
-  test('further options reach the load', async () => {
-    const embedder = native({ load: { maxTokens: 7, threads: 1 } });
-    await embedder.initialize();
-    expect(embedder.embedder?.info).toMatchObject({ maxTokens: 7, threads: 1 });
   });
 });
 

@@ -47,6 +47,26 @@ export function settingsOf(config: IEmbedderConfig): Settings {
   return { ...DEFAULTS, ...(given as Partial<Settings>) };
 }
 
+/**
+ * A configuration as it is when an embedder is made. What an app changes in it afterwards would count at the next restart,
+ * whose vectors then do not match those before.
+ */
+export function captured<C extends IEmbedderConfig>(given: C): C {
+  if (plain(given)) return given; // which the checks say
+  const config: Record<string, unknown> = entriesOf(given);
+  for (const part of ['load', 'sidecar', 'ollama']) {
+    if (!plain(config[part])) config[part] = entriesOf(config[part] as object);
+  }
+  return config as C;
+}
+
+/** A copy of an object, with what it inherits from another that it was made over. */
+function entriesOf(it: object): Record<string, unknown> {
+  const entries: [string, unknown][] = [];
+  for (const name in it) entries.push([name, it[name as keyof typeof it]]);
+  return Object.fromEntries(entries);
+}
+
 const whole =
   (least: number, most: number): Check =>
   (value) =>

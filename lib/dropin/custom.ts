@@ -3,7 +3,7 @@
 import { waitFor } from '../abort.js';
 import { asEmbedError, codeOf, embedError } from '../errors.js';
 import { atMost } from './batches.js';
-import { settingsOf } from './config.js';
+import { captured, settingsOf } from './config.js';
 import { bareSpace, PLAIN, PROBE, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { checkedVectors, unit } from './http.js';
 import type { CustomConfig, VectorSpace } from './iembedder.js';
@@ -14,7 +14,8 @@ import { linked } from './signals.js';
 /** An {@link IEmbedder} over a function. */
 export class CustomEmbedder extends ManagedEmbedder {
   constructor(config: CustomConfig) {
-    super('custom', PLAIN, config, (context) => CustomEngine.start(config, context));
+    const own = captured(config);
+    super('custom', PLAIN, own, (context) => CustomEngine.start(own, context));
   }
 }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { Embedder } from '../embedder.js';
 import { spaceOf } from '../stamps.js';
 import type { LoadOptions } from '../types.js';
-import { DEFAULT_MODEL, settingsOf } from './config.js';
+import { captured, DEFAULT_MODEL, settingsOf } from './config.js';
 import {
   ownMemory,
   PLAIN,
@@ -32,7 +32,8 @@ import { ManagedEmbedder } from './managed.js';
  */
 export class InProcessEmbedder extends ManagedEmbedder {
   constructor(config: InProcessConfig = {}) {
-    super('native', { ...NATIVE, memory: ownMemory }, config, (context) => NativeEngine.start(config, context));
+    const own = captured(config);
+    super('native', { ...NATIVE, memory: ownMemory }, own, (context) => NativeEngine.start(own, context));
   }
 
   /** The loaded model, for features that {@link IEmbedder} lacks, such as counting tokens. A restart replaces it. */

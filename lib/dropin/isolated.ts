@@ -5,6 +5,7 @@
 import { listen } from '../abort.js';
 import { abortedError, embedError, endedBy, throwIfAborted } from '../errors.js';
 import type { EmbedError } from '../types.js';
+import { captured } from './config.js';
 import { PROBE, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { EmbedderProcess } from './embedder-process.js';
 import type { InProcessConfig, VectorSpace } from './iembedder.js';
@@ -37,7 +38,8 @@ const LATE_MS = 5000;
  */
 export class IsolatedEmbedder extends ManagedEmbedder {
   constructor(config: InProcessConfig = {}) {
-    super('isolated', { ...NATIVE, suspectsTexts: true }, config, (context) => IsolatedEngine.start(config, context));
+    const own = captured(config);
+    super('isolated', { ...NATIVE, suspectsTexts: true }, own, (context) => IsolatedEngine.start(own, context));
   }
 
   /** The id of the process with the model; `undefined` before a session has started. A restart changes it. */

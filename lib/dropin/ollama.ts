@@ -1,7 +1,7 @@
 /** The kind `'ollama'`: a model that Ollama serves on `/api/embed`. */
 
 import { codeOf, embedError } from '../errors.js';
-import { OLLAMA_URL, settingsOf, START_TIMEOUT_MS } from './config.js';
+import { captured, OLLAMA_URL, settingsOf, START_TIMEOUT_MS } from './config.js';
 import { bareSpace, PLAIN, PROBE, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { addressOf, checkedVectors, requestJson, unit } from './http.js';
 import type { OllamaConfig, VectorSpace } from './iembedder.js';
@@ -13,7 +13,8 @@ const LIST_MS = 5000;
 /** An {@link IEmbedder} over Ollama. */
 export class OllamaEmbedder extends ManagedEmbedder {
   constructor(config: OllamaConfig = {}) {
-    super('ollama', { ...PLAIN, retriesEmbed: true }, config, (context) => OllamaEngine.start(config, context));
+    const own = captured(config);
+    super('ollama', { ...PLAIN, retriesEmbed: true }, own, (context) => OllamaEngine.start(own, context));
   }
 }
 

@@ -3,7 +3,7 @@
 import { codeOf, embedError } from '../errors.js';
 import { isSameModel } from '../stamps.js';
 import { pause } from './batches.js';
-import { DEFAULT_MODEL, settingsOf, SIDECAR_URL, START_TIMEOUT_MS } from './config.js';
+import { captured, DEFAULT_MODEL, settingsOf, SIDECAR_URL, START_TIMEOUT_MS } from './config.js';
 import { PLAIN, type Engine, type EngineCall, type StartContext } from './engine.js';
 import { addressOf, checkedVectors, requestJson } from './http.js';
 import type { SidecarConfig, VectorSpace } from './iembedder.js';
@@ -21,7 +21,8 @@ export class SidecarEmbedder extends ManagedEmbedder {
   constructor(config: SidecarConfig = {}) {
     // A process of ours has its port to itself.
     const traits = { ...PLAIN, retriesEmbed: true, exclusive: true };
-    super('sidecar', traits, config, (context) => SidecarEngine.start(config, context));
+    const own = captured(config);
+    super('sidecar', traits, own, (context) => SidecarEngine.start(own, context));
   }
 }
 

@@ -1,6 +1,6 @@
 /** The kind `'test'`: hashes for vectors, for the unit tests of host apps. */
 
-import { settingsOf, TEST_DIMENSION } from '../dropin/config.js';
+import { captured, settingsOf, TEST_DIMENSION } from '../dropin/config.js';
 import { bareSpace, ownMemory, PLAIN, type Engine } from '../dropin/engine.js';
 import type { TestConfig } from '../dropin/iembedder.js';
 import { ManagedEmbedder } from '../dropin/managed.js';
@@ -9,7 +9,8 @@ import { hashVector } from './hash.js';
 /** An {@link IEmbedder} without a model and without native code; see {@link hashVector}. */
 export class TestEmbedder extends ManagedEmbedder {
   constructor(config: TestConfig = {}) {
-    super('test', { ...PLAIN, memory: ownMemory }, config, () => Promise.resolve(engineOf(config)));
+    const own = captured(config);
+    super('test', { ...PLAIN, memory: ownMemory }, own, () => Promise.resolve(engineOf(own)));
   }
 }
 
