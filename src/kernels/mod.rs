@@ -46,7 +46,7 @@ use self::simd::Simd;
 /// The instruction set that the kernels run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isa {
-    /// AVX-512 with VNNI, and matrix tiles for products of bytes.
+    /// AVX-512 with VNNI, and matrix tiles for both products.
     Amx,
     /// AVX-512 with VNNI.
     Avx512,
@@ -62,7 +62,7 @@ pub enum Isa {
 
 impl Isa {
     /// Whether products in `f32` are taken to be as fast here as ONNX Runtime's: measured on x86-64; on NEON for what
-    /// bench/notes.md read off the code, for the weights that lie in memory once, and for the same vectors everywhere.
+    /// bench/notes.md read off the code, for the weights that lie in memory once, and for the same vectors on nearly every CPU.
     #[must_use]
     pub fn has_fast_floats(self) -> bool {
         self != Self::Portable

@@ -54,6 +54,16 @@ pub struct Multiply<'a> {
 }
 
 impl Task for Multiply<'_> {
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn run_on_tiles(mut self) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            self.blocks.start = super::tiles::floats::multiply(&self);
+            self.run::<super::x86::Avx512>();
+        }
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let k = self.weights.k;

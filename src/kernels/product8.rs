@@ -185,7 +185,7 @@ impl Task for Multiply<'_> {
     unsafe fn run_on_tiles(mut self) {
         // SAFETY: the caller's promises.
         unsafe {
-            self.blocks.start = super::tiles::multiply(&self);
+            self.blocks.start = super::tiles::bytes::multiply(&self);
             self.run::<super::x86::Avx512>();
         }
     }

@@ -101,10 +101,7 @@ fn features() -> Vec<&'static str> {
         ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
         ("avx512vnni", std::arch::is_x86_feature_detected!("avx512vnni")),
         ("avxvnni", std::arch::is_x86_feature_detected!("avxvnni")),
-        (
-            "amx-int8",
-            crate::kernels::Isa::detect() == crate::kernels::Isa::Amx,
-        ),
+        ("amx", crate::kernels::Isa::detect() == crate::kernels::Isa::Amx),
     ];
     #[cfg(target_arch = "aarch64")]
     let known = [
