@@ -1,13 +1,13 @@
 // Index stamps that nobody would write, made up by fast-check: a file is a stamp or it is not, and the verdict on two spaces
-// holds both ways. HOSTILE_CASES=300000 npm run test:node -- hostile tries more of them.
+// holds both ways.
 
 import fc from 'fast-check';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkIndexStamp, readIndexStamp, writeIndexStamp, type VectorSpace } from 'sentence-embedder';
+import { cases } from '../support/cases';
 import { temporaryFolder } from '../support/fixtures';
 
-const CASES = Number(process.env['HOSTILE_CASES'] ?? 1500);
 const parent = temporaryFolder();
 
 /** Few values of each field, so that two spaces often agree. */
@@ -83,7 +83,7 @@ test('a file is a stamp or missing, whatever is in it', async () => {
     expect(Object.keys(read)).toHaveLength(11);
     expect([typeof read.model, typeof read.dimension, typeof read.normalize]).toEqual(['string', 'number', 'boolean']);
   });
-  await fc.assert(property, { numRuns: CASES });
+  await fc.assert(property, cases(1));
 }, 3_600_000);
 
 test('the verdict on a space and itself is match, and on two it is the same both ways', async () => {
@@ -96,7 +96,7 @@ test('the verdict on a space and itself is match, and on two it is the same both
     if (sameFiles) expect(found).toBe('match');
     else if (!sameShape || one.precision !== other.precision) expect(found).toBe('reindex');
   });
-  await fc.assert(property, { numRuns: Math.ceil(CASES / 2) });
+  await fc.assert(property, cases(1 / 2));
 }, 3_600_000);
 
 test('what is written is read', async () => {
@@ -106,5 +106,5 @@ test('what is written is read', async () => {
     expect(written).toMatchObject(it);
     expect(await readIndexStamp(dir)).toEqual(written);
   });
-  await fc.assert(property, { numRuns: Math.ceil(CASES / 10) }); // each waits for the disk
+  await fc.assert(property, cases(1 / 10)); // each waits for the disk
 }, 3_600_000);

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod floats;
+mod parts;
 
 use std::arch::asm;
 

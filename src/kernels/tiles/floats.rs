@@ -1,50 +1,25 @@
 //! The `f32` product on tiles (AMX-BF16), whose instructions multiply numbers of eight significant bits and add in `f32`.
 //!
-//! An `f32` has 24 significant bits, so it is the sum of three such numbers, exactly: high, middle and low. Of the nine
-//! products of parts six are computed. Those left out are together less than the last place of the whole product, so the
-//! result is as good as that of `f32` instructions, and comes up to twice as fast. The idea: Henry, Tang and Heinecke, "Leveraging
-//! the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations", 2019.
+//! Both sides are sums of three such numbers: [`parts`](super::parts). Of the nine products of parts six are computed. Those left
+//! out are together less than half of the last place of the whole product, so the result is as good as that of `f32`
+//! instructions, and comes up to twice as fast. The idea: Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial
+//! Intelligence Datatype For Higher-Precision Computations", 2019.
 
 use std::arch::asm;
-use std::arch::x86_64::*;
 use std::cell::RefCell;
-use std::collections::TryReserveError;
 use std::mem::offset_of;
 
+use super::parts::{DEPTH, HALF, LINES_OF_ROWS, Line, Parts, UPPER};
 use super::{Configured, SIDE};
 use crate::kernels::product::Multiply;
 use crate::kernels::simd::{LANES, Simd, gelu};
 use crate::kernels::tiling::LINE;
 use crate::kernels::x86::Avx512;
 
-/// Columns of the input that one instruction multiplies: those of a step.
-const DEPTH: usize = 32;
 /// Steps after which the other rows come first: the parts of 192 rows, and of two blocks, stay in the second-level cache.
 const MAX_STEPS: usize = 768 / DEPTH;
-/// Parts of a number.
-const PARTS: usize = 3;
 /// Requests for each block's weights to come, in each step.
 const REQUESTS: usize = 16;
-
-/// A row of a tile. It begins where a line of memory does, so that reading it is reading one.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u16; DEPTH]);
-
-/// Parts of both sides. A thread keeps them.
-#[derive(Default)]
-struct Parts {
-    /// `[rows / 16][steps][3][16]`: a line is 32 columns of a row. The tiles at the end have fewer lines.
-    rows: Vec<Line>,
-    /// `[steps + 1][3][2][16]`: a line is two columns of the input, of sixteen of the output. What comes after the last step is
-    /// written and never read.
-    weights: Vec<Line>,
-}
-
-/// Lines of a tile's three parts.
-const ROWS_OF_STEP: usize = PARTS * SIDE;
-/// Lines of the three parts of two blocks.
-const WEIGHTS_OF_STEP: usize = PARTS * 2 * SIDE;
 
 thread_local! {
     static PARTS_OF_THREAD: RefCell<Parts> = RefCell::default();
@@ -74,7 +49,7 @@ pub unsafe fn multiply(work: &Multiply<'_>) -> usize {
         let steps = (all - from).min(MAX_STEPS);
         // SAFETY: there is room for the parts; rows, blocks and steps are within bounds, and tiles exist.
         unsafe {
-            split_rows(work, from, steps, &mut parts);
+            parts.split_rows(work.x, k, from, steps);
             for block in (blocks.start..end).step_by(2) {
                 let next = if block + 2 < end {
                     (block + 2, from)
@@ -94,63 +69,6 @@ pub unsafe fn multiply(work: &Multiply<'_>) -> usize {
     }
     PARTS_OF_THREAD.set(parts);
     end
-}
-
-impl Parts {
-    fn reserve(&mut self, rows: usize, steps: usize) -> Result<(), TryReserveError> {
-        grow(&mut self.rows, rows.div_ceil(SIDE) * steps * ROWS_OF_STEP)?;
-        grow(&mut self.weights, (steps + 1) * WEIGHTS_OF_STEP)
-    }
-}
-
-fn grow(lines: &mut Vec<Line>, len: usize) -> Result<(), TryReserveError> {
-    lines.try_reserve_exact(len.saturating_sub(lines.len()))?;
-    lines.resize(len.max(lines.len()), Line([0; DEPTH]));
-    Ok(())
-}
-
-/// Three numbers of eight significant bits whose sum is `value`, each in the upper half of its lane.
-#[inline(always)]
-unsafe fn split(value: __m512) -> [__m512i; PARTS] {
-    // SAFETY: the caller has AVX-512.
-    unsafe {
-        let upper = _mm512_set1_epi32(UPPER);
-        let high = _mm512_add_epi32(_mm512_castps_si512(value), _mm512_set1_epi32(HALF));
-        let high = _mm512_and_si512(high, upper);
-        let rest = _mm512_sub_ps(value, _mm512_castsi512_ps(high));
-        let middle = _mm512_and_si512(_mm512_castps_si512(rest), upper);
-        let low = _mm512_sub_ps(rest, _mm512_castsi512_ps(middle));
-        [high, middle, _mm512_castps_si512(low)]
-    }
-}
-
-/// The upper half of an `f32`, which is a number of eight significant bits.
-const UPPER: i32 = 0xFFFF_0000_u32.cast_signed();
-/// Half of the last place of that number, for rounding.
-const HALF: i32 = 0x8000;
-
-#[inline(always)]
-unsafe fn split_rows(work: &Multiply<'_>, from: usize, steps: usize, parts: &mut Parts) {
-    let k = work.weights.k;
-    let rows = work.x.len() / k;
-    // SAFETY: x has the rows, and `parts` room for them; the caller has AVX-512.
-    unsafe {
-        let odd: [i16; DEPTH] = std::array::from_fn(|i| 2 * i as i16 + 1);
-        let odd = _mm512_loadu_si512(odd.as_ptr().cast());
-        for row in 0..rows {
-            let x = work.x.as_ptr().add(row * k + from * DEPTH);
-            let tile = parts.rows.as_mut_ptr().add(row / SIDE * steps * ROWS_OF_STEP);
-            let to = tile.add(row % SIDE);
-            for step in 0..steps {
-                let left = split(_mm512_loadu_ps(x.add(step * DEPTH)));
-                let right = split(_mm512_loadu_ps(x.add(step * DEPTH + LANES)));
-                for part in 0..PARTS {
-                    let both = _mm512_permutex2var_epi16(left[part], odd, right[part]);
-                    _mm512_store_si512(to.add((step * PARTS + part) * SIDE).cast(), both);
-                }
-            }
-        }
-    }
 }
 
 /// What the loop over a pair of tiles reads from memory, as registers are few.
@@ -193,54 +111,27 @@ macro_rules! ask {
     };
 }
 
-/// As [`ask`], and it splits those of the next step: in each place four lines of both blocks.
+/// As `ask`, and it splits those of the next step: in each place two pairs of lines of both blocks.
 macro_rules! ask_and_split {
     ($place:literal) => {
         concat!(
-            split_pair!("", "1024*0 + 64*(2*", $place, " + 0)", "128*(2*", $place, " + 0)"),
+            split_pair!("", "0", $place, "0"),
             request!(),
-            split_pair!(
-                " + {block}",
-                "1024*1 + 64*(2*",
-                $place,
-                " + 0)",
-                "128*(2*",
-                $place,
-                " + 0)"
-            ),
-            split_pair!("", "1024*0 + 64*(2*", $place, " + 1)", "128*(2*", $place, " + 1)"),
+            split_pair!(" + {block}", "1", $place, "0"),
+            split_pair!("", "0", $place, "1"),
             request!(),
-            split_pair!(
-                " + {block}",
-                "1024*1 + 64*(2*",
-                $place,
-                " + 1)",
-                "128*(2*",
-                $place,
-                " + 1)"
-            ),
+            split_pair!(" + {block}", "1", $place, "1"),
         )
     };
 }
 
-/// [`split`] of two lines of a block, and their parts as one line each.
+/// [`split`](super::parts) of a pair of lines of one of both blocks, and each of their parts as one line.
+#[rustfmt::skip] // a line an instruction
 macro_rules! split_pair {
-    ($block:literal, $to:literal, $place:literal, $to_end:literal, $from:literal, $place_again:literal, $from_end:literal) => {
+    ($at:literal, $block:literal, $place:literal, $nth:literal) => {
         concat!(
-            "vmovups zmm16, [{source}",
-            $block,
-            " + ",
-            $from,
-            $place,
-            $from_end,
-            "]
-            vmovups zmm17, [{source}",
-            $block,
-            " + ",
-            $from,
-            $place,
-            $from_end,
-            " + 64]
+            "vmovups zmm16, [{source}", $at, " + 128*(2*", $place, " + ", $nth, ")]
+            vmovups zmm17, [{source}", $at, " + 128*(2*", $place, " + ", $nth, ") + 64]
             vpaddd zmm18, zmm16, zmm21
             vpaddd zmm19, zmm17, zmm21
             vpandd zmm20, zmm18, zmm22
@@ -249,29 +140,19 @@ macro_rules! split_pair {
             vsubps zmm16, zmm16, zmm20
             vsubps zmm17, zmm17, zmm19
             vpord zmm18, zmm18, zmm19
-            vmovdqa64 [{split} + ",
-            $to,
-            $place,
-            $to_end,
-            "], zmm18
-            vpandd zmm20, zmm16, zmm22
-            vpandd zmm19, zmm17, zmm22
-            vpsrld zmm18, zmm16, 16
+            vmovdqa64 [{split} + 1024*", $block, " + 64*(2*", $place, " + ", $nth, ")], zmm18
+            vpaddd zmm18, zmm16, zmm21
+            vpaddd zmm19, zmm17, zmm21
+            vpandd zmm20, zmm18, zmm22
+            vpandd zmm19, zmm19, zmm22
+            vpsrld zmm18, zmm18, 16
             vsubps zmm16, zmm16, zmm20
             vsubps zmm17, zmm17, zmm19
             vpord zmm18, zmm18, zmm19
-            vmovdqa64 [{split} + 2048 + ",
-            $to,
-            $place,
-            $to_end,
-            "], zmm18
+            vmovdqa64 [{split} + 2048 + 1024*", $block, " + 64*(2*", $place, " + ", $nth, ")], zmm18
             vpsrld zmm16, zmm16, 16
             vpord zmm16, zmm16, zmm17
-            vmovdqa64 [{split} + 4096 + ",
-            $to,
-            $place,
-            $to_end,
-            "], zmm16
+            vmovdqa64 [{split} + 4096 + 1024*", $block, " + 64*(2*", $place, " + ", $nth, ")], zmm16
             "
         )
     };
@@ -501,7 +382,9 @@ impl Column<'_> {
         let rows = x.len() / weights.k;
         // SAFETY: the caller has room for the parts, and tiles.
         unsafe {
-            self.split_first(parts);
+            // The other steps are split while the first rows are at the step before.
+            let second = self.weights(self.block + 1, self.from);
+            parts.split_weights([self.weights(self.block, self.from), second]);
             let whole = rows / (2 * SIDE);
             if whole > 0 {
                 let _configured = Configured::new(SIDE, SIDE);
@@ -533,26 +416,6 @@ impl Column<'_> {
         first.wrapping_add((block * self.work.weights.k + step * DEPTH) * LINE)
     }
 
-    /// Splits the weights of the first step. Those of each other one are split while the first rows are at the step before.
-    #[inline(always)]
-    unsafe fn split_first(&self, parts: &mut Parts) {
-        // SAFETY: both blocks have the step, and `parts` has room for it; the caller has AVX-512.
-        unsafe {
-            for b in 0..2 {
-                let weights = self.weights(self.block + b, self.from).cast::<f32>();
-                let to = parts.weights.as_mut_ptr().add(b * SIDE);
-                for pair in 0..SIDE {
-                    let even = split(_mm512_loadu_ps(weights.add(2 * pair * LANES)));
-                    let odd = split(_mm512_loadu_ps(weights.add((2 * pair + 1) * LANES)));
-                    for part in 0..PARTS {
-                        let both = _mm512_or_si512(_mm512_srli_epi32::<16>(even[part]), odd[part]);
-                        _mm512_store_si512(to.add(part * 2 * SIDE + pair).cast(), both);
-                    }
-                }
-            }
-        }
-    }
-
     /// Multiplies up to 32 rows. The first ones split the weights as well.
     #[inline(always)]
     unsafe fn multiply_pair(&self, pair: usize, parts: &mut Parts) {
@@ -566,12 +429,12 @@ impl Column<'_> {
         let ahead = self.weights(self.next.0, self.next.1);
         // SAFETY: rows and blocks are within bounds, and so are their parts.
         unsafe {
-            let x = parts.rows.as_ptr().add(first / SIDE * self.steps * ROWS_OF_STEP);
+            let x = parts.rows.as_ptr().add(first / SIDE * self.steps * LINES_OF_ROWS);
             let out = out.add(first * weights.n + self.block * LANES);
             let out_stride = weights.n * size_of::<f32>();
             // Where there are no lower rows, the lower tile is the upper one, which is stored later.
             let (lower_x, lower_out) = if has_lower {
-                (x.add(self.steps * ROWS_OF_STEP), out.add(SIDE * weights.n))
+                (x.add(self.steps * LINES_OF_ROWS), out.add(SIDE * weights.n))
             } else {
                 (x, out)
             };
