@@ -4,7 +4,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { blocksOf, compile, exampleApp, PAGES, promisedBy, runExample, type Block } from './support/examples';
+import { blocksOf, compile, exampleApp, PAGES, promisedBy, runExample, runSuite, type Block } from './support/examples';
 import { ROOT } from './support/processes';
 import { cli } from './support/replay';
 
@@ -62,6 +62,14 @@ test('what is TypeScript fits the types', () => {
     .filter(({ language, compiledAs }) => language === 'ts' || compiledAs !== undefined)
     .map(({ source, compiledAs }) => AROUND[compiledAs ?? '']?.(source) ?? source);
   expect(compile(app, sources)).toBe('');
+});
+
+test('the suite of an app with an embedder of its own runs under jest', () => {
+  const suite = blocks.find(({ compiledAs }) => compiledAs === 'a suite of an app with an embedder of its own');
+  const source = `${suite?.source ?? ''} class MyEmbedder extends TestEmbedder {} test('it is ready', () => embedder.initialize());`;
+  const { status, stderr } = runSuite(app, source);
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
+  expect(Number(/Tests: +(\d+) passed/.exec(stderr)?.[1])).toBeGreaterThan(10);
 });
 
 /** The scripts of the package that is nearest to a page. */

@@ -98,6 +98,15 @@ export function runExample(
   return { status, printed: stdout.trimEnd().split('\n'), stderr };
 }
 
+/** Runs a suite in the app, under jest. */
+export function runSuite(app: string, source: string): { status: number | null; stderr: string } {
+  const compilerOptions = { target: ScriptTarget.ES2022, module: ModuleKind.CommonJS };
+  writeFileSync(join(app, 'suite.test.js'), transpileModule(source, { compilerOptions }).outputText);
+  return runNode([join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'), '--rootDir', app, '--config', '{}'], {
+    cwd: app,
+  });
+}
+
 /** What the compiler says of sources, all at once, in an app: nothing if they fit the types. */
 export function compile(app: string, sources: readonly string[], extension: 'cts' | 'mts' = 'mts'): string {
   const files = sources.map((source, i) => {
