@@ -3,9 +3,11 @@
 //! Layout of the weights, in the file and in memory, on every CPU: `[n / 16][k][16]`, sixteen columns beside each other,
 //! so that a tile of the result reads both sides from front to back.
 
-use super::Task;
+use std::collections::TryReserveError;
+
 use super::simd::{LANES, Simd, gelu};
 use super::tiling::{Sides, Strips, Tiled};
+use super::{Isa, Task};
 
 /// Weights of one product, as they stand in the mapped file.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +36,19 @@ impl Weights<'_> {
 
 /// Columns of the input after which the other rows come first: 192 KB of weights, in the second-level cache.
 const DEPTH: usize = 768;
+
+/// Makes room on this thread for what a product of so many rows of `k` columns needs beside its result. Without it, a result
+/// may be rounded in another way.
+///
+/// # Errors
+/// Where there is no memory.
+pub fn reserve(isa: Isa, rows: usize, k: usize) -> Result<(), TryReserveError> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Amx => super::tiles::floats::reserve(rows, k),
+        _ => Ok(()),
+    }
+}
 
 /// Multiplies all rows with blocks of columns.
 ///

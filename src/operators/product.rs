@@ -2,6 +2,7 @@
 
 mod form;
 
+use std::collections::TryReserveError;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -173,8 +174,7 @@ impl<F: Form> ProductKernel<F> {
         let ended: Vec<AtomicUsize> = (0..down).map(|_| AtomicUsize::new(0)).collect();
         spread(context, self.threads, down * cut.across, |task| {
             // SAFETY: each task is run once, and `out` has all rows and columns.
-            unsafe { self.task(cut, layer, ready, out, &ended, task) };
-            Ok(())
+            unsafe { self.task(cut, layer, ready, out, &ended, task) }
         })
     }
 
@@ -188,10 +188,11 @@ impl<F: Form> ProductKernel<F> {
         out: Shared,
         ended: &[AtomicUsize],
         task: usize,
-    ) {
+    ) -> std::result::Result<(), TryReserveError> {
         let &Layer { k, n, weights, .. } = layer;
         let (place, column) = (task / cut.across, task % cut.across);
         let rows = place * cut.rows..((place + 1) * cut.rows).min(layer.rows);
+        F::reserve(self.isa, rows.len(), k)?;
         let blocks = column * cut.blocks..((column + 1) * cut.blocks).min(n / LANES);
         let own = rows.start * n..rows.end * n;
         let multiply = |rows: F::Rows<'_>| {
@@ -220,6 +221,7 @@ impl<F: Form> ProductKernel<F> {
                 run(self.isa, AddAndNormalize { out, residual, norm });
             }
         }
+        Ok(())
     }
 }
 
@@ -278,7 +280,7 @@ mod tests {
                         break;
                     }
                     // SAFETY: each task once, and `out` has all rows and columns.
-                    unsafe { kernel.task(cut, &layer, None, shared, &ended, task) };
+                    unsafe { kernel.task(cut, &layer, None, shared, &ended, task) }.unwrap();
                 }
             };
             std::thread::scope(|scope| {

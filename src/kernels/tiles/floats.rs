@@ -7,6 +7,7 @@
 
 use std::arch::asm;
 use std::cell::RefCell;
+use std::collections::TryReserveError;
 use std::mem::offset_of;
 
 use super::parts::{DEPTH, HALF, LINES_OF_ROWS, Line, Parts, UPPER};
@@ -25,8 +26,16 @@ thread_local! {
     static PARTS_OF_THREAD: RefCell<Parts> = RefCell::default();
 }
 
+/// Makes room for the parts of so many rows of `k` columns on this thread.
+///
+/// # Errors
+/// Where there is no memory.
+pub fn reserve(rows: usize, k: usize) -> Result<(), TryReserveError> {
+    PARTS_OF_THREAD.with_borrow_mut(|parts| parts.reserve(rows, (k / DEPTH).min(MAX_STEPS)))
+}
+
 /// Does `work` as far as it is whole pairs of blocks; answers from which block on nothing was done. That is all of them
-/// where the depth does not suit or there is no memory.
+/// where the depth does not suit, or without the room that [`reserve`] makes.
 ///
 /// # Safety
 /// As [`Multiply`], where tiles [are available](super::are_available) and AVX-512.

@@ -1,5 +1,6 @@
 //! The two kinds of weights that a product may have: how each is read from its operator's inputs, and how it multiplies.
 
+use std::collections::TryReserveError;
 use std::ops::Range;
 
 use ort::operator::ComputeContext;
@@ -24,6 +25,9 @@ pub trait Form: Send + Sync + 'static {
         k: usize,
         work: impl FnOnce(Self::Weights<'_>, usize) -> Outcome<T>,
     ) -> Outcome<T>;
+
+    /// Makes room on this thread to multiply so many rows.
+    fn reserve(isa: Isa, rows: usize, k: usize) -> Result<(), TryReserveError>;
 
     /// # Safety
     /// This CPU has `isa`, and `x` holds whole rows.
@@ -74,6 +78,10 @@ impl Form for Floats {
         };
         check(weights.is_consistent(), UNFITTING_WEIGHTS)?;
         work(weights, weights.n)
+    }
+
+    fn reserve(isa: Isa, rows: usize, k: usize) -> Result<(), TryReserveError> {
+        product::reserve(isa, rows, k)
     }
 
     unsafe fn rows<'a>(
@@ -133,6 +141,10 @@ impl Form for Bytes {
         };
         check(weights.is_consistent(), UNFITTING_WEIGHTS)?;
         work(weights, weights.n)
+    }
+
+    fn reserve(_: Isa, _: usize, _: usize) -> Result<(), TryReserveError> {
+        Ok(())
     }
 
     unsafe fn rows<'a>(
