@@ -381,7 +381,10 @@ export declare interface IEmbedder {
     getStats(): IEmbedderStats;
 }
 
-/** Options of every kind of {@link IEmbedder}. All are optional; unknown names are rejected. */
+/**
+ * Options of every kind of {@link IEmbedder}. All are optional; unknown names are rejected. They are read when the embedder
+ * is created: changing them later has no effect, except inside `custom`.
+ */
 export declare interface IEmbedderConfig {
     /**
      * The model: a folder, an id on the hub, or the bare name of a sentence-transformers model. For `'ollama'`, the name of

@@ -6,7 +6,17 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'no
 import { fileURLToPath } from 'node:url';
 import { python } from './where.mjs';
 
-const TOLD_FLAGS = ['avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_int8', 'asimddp', 'i8mm'];
+const TOLD_FLAGS = [
+  'avx2',
+  'avx512f',
+  'avx512_vnni',
+  'avx_vnni',
+  'avx512_bf16',
+  'amx_int8',
+  'amx_bf16',
+  'asimddp',
+  'i8mm',
+];
 
 /** What is worth knowing about this machine, and nothing that names it. */
 export function machine() {

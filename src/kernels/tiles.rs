@@ -6,6 +6,7 @@
 pub mod bytes;
 pub mod floats;
 mod parts;
+mod pass;
 
 use std::arch::asm;
 

@@ -30,10 +30,8 @@ pub unsafe fn multiply(work: &Multiply<'_>) -> usize {
     let end = blocks.end - blocks.len() % 2;
     // SAFETY: rows and blocks are within bounds, and tiles exist.
     unsafe {
-        let _configured = {
-            let height = rows.min(SIDE);
-            Configured::new(height, height)
-        };
+        let height = rows.min(SIDE);
+        let _configured = Configured::new(height, height);
         for block in (blocks.start..end).step_by(2) {
             for row in (0..rows).step_by(2 * SIDE) {
                 if rows - row > SIDE {

@@ -5,12 +5,11 @@
 //! instructions, and comes up to twice as fast. The idea: Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial
 //! Intelligence Datatype For Higher-Precision Computations", 2019.
 
-use std::arch::asm;
 use std::cell::RefCell;
 use std::collections::TryReserveError;
-use std::mem::offset_of;
 
-use super::parts::{DEPTH, HALF, LINES_OF_ROWS, Line, Parts, UPPER};
+use super::parts::{DEPTH, LINES_OF_ROWS, Parts};
+use super::pass::{Pass, REQUESTS, Splitting};
 use super::{Configured, SIDE};
 use crate::kernels::product::Multiply;
 use crate::kernels::simd::{LANES, Simd, gelu};
@@ -19,8 +18,6 @@ use crate::kernels::x86::Avx512;
 
 /// Steps after which the other rows come first: the parts of 192 rows, and of two blocks, stay in the second-level cache.
 const MAX_STEPS: usize = 768 / DEPTH;
-/// Requests for each block's weights to come, in each step.
-const REQUESTS: usize = 16;
 
 thread_local! {
     static PARTS_OF_THREAD: RefCell<Parts> = RefCell::default();
@@ -78,294 +75,6 @@ pub unsafe fn multiply(work: &Multiply<'_>) -> usize {
     }
     PARTS_OF_THREAD.set(parts);
     end
-}
-
-/// What the loop over a pair of tiles reads from memory, as registers are few.
-#[repr(C)]
-struct Pass {
-    sums: *const f32,
-    lower_sums: *const f32,
-    sums_stride: usize,
-    x: *const Line,
-    lower_x: *const Line,
-    weights: *mut Line,
-    steps: usize,
-    /// Weights of the second step of the first of both blocks, to be split.
-    source: *const u8,
-    /// Weights of its first step.
-    first: *const u8,
-    /// Bytes from one block to the next.
-    block: usize,
-    ahead: *const u8,
-    ahead_step: usize,
-    out: *mut f32,
-    lower_out: *mut f32,
-    out_stride: usize,
-}
-
-/// Two requests, a block each.
-macro_rules! request {
-    () => {
-        "prefetcht1 [{ahead}]
-        prefetcht1 [{ahead} + {block}]
-        add {ahead}, {ahead_step}
-        "
-    };
-}
-
-/// What a step does in its eight places between products: it asks for weights to come.
-macro_rules! ask {
-    ($place:literal) => {
-        concat!(request!(), request!())
-    };
-}
-
-/// As `ask`, and it splits those of the next step: in each place two pairs of lines of both blocks.
-macro_rules! ask_and_split {
-    ($place:literal) => {
-        concat!(
-            split_pair!("", "0", $place, "0"),
-            request!(),
-            split_pair!(" + {block}", "1", $place, "0"),
-            split_pair!("", "0", $place, "1"),
-            request!(),
-            split_pair!(" + {block}", "1", $place, "1"),
-        )
-    };
-}
-
-/// [`split`](super::parts) of a pair of lines of one of both blocks, and each of their parts as one line.
-#[rustfmt::skip] // a line an instruction
-macro_rules! split_pair {
-    ($at:literal, $block:literal, $place:literal, $nth:literal) => {
-        concat!(
-            "vmovups zmm16, [{source}", $at, " + 128*(2*", $place, " + ", $nth, ")]
-            vmovups zmm17, [{source}", $at, " + 128*(2*", $place, " + ", $nth, ") + 64]
-            vpaddd zmm18, zmm16, zmm21
-            vpaddd zmm19, zmm17, zmm21
-            vpandd zmm20, zmm18, zmm22
-            vpandd zmm19, zmm19, zmm22
-            vpsrld zmm18, zmm18, 16
-            vsubps zmm16, zmm16, zmm20
-            vsubps zmm17, zmm17, zmm19
-            vpord zmm18, zmm18, zmm19
-            vmovdqa64 [{split} + 1024*", $block, " + 64*(2*", $place, " + ", $nth, ")], zmm18
-            vpaddd zmm18, zmm16, zmm21
-            vpaddd zmm19, zmm17, zmm21
-            vpandd zmm20, zmm18, zmm22
-            vpandd zmm19, zmm19, zmm22
-            vpsrld zmm18, zmm18, 16
-            vsubps zmm16, zmm16, zmm20
-            vsubps zmm17, zmm17, zmm19
-            vpord zmm18, zmm18, zmm19
-            vmovdqa64 [{split} + 2048 + 1024*", $block, " + 64*(2*", $place, " + ", $nth, ")], zmm18
-            vpsrld zmm16, zmm16, 16
-            vpord zmm16, zmm16, zmm17
-            vmovdqa64 [{split} + 4096 + 1024*", $block, " + 64*(2*", $place, " + ", $nth, ")], zmm16
-            "
-        )
-    };
-}
-
-/// All products of a step, and between them eight times what `$between` says: high and low, high and middle, middle twice,
-/// middle and high, high twice, low and high. Neighbours share a part, so that each loads only the other.
-macro_rules! step_of_two {
-    ($between:ident) => {
-        concat!(
-            "tileloadd tmm4, [{x} + {line}]
-            tileloadd tmm6, [{weights} + {line} + 4096]
-            tdpbf16ps tmm0, tmm4, tmm6
-            tileloadd tmm7, [{weights} + {line} + 5120]
-            tdpbf16ps tmm1, tmm4, tmm7
-            tileloadd tmm5, [{lower_x} + {line}]
-            tdpbf16ps tmm2, tmm5, tmm6
-            ",
-            $between!(0),
-            "tdpbf16ps tmm3, tmm5, tmm7
-            tileloadd tmm6, [{weights} + {line} + 2048]
-            tdpbf16ps tmm0, tmm4, tmm6
-            tileloadd tmm7, [{weights} + {line} + 3072]
-            tdpbf16ps tmm1, tmm4, tmm7
-            ",
-            $between!(1),
-            "tdpbf16ps tmm2, tmm5, tmm6
-            tdpbf16ps tmm3, tmm5, tmm7
-            tileloadd tmm4, [{x} + {line} + 1024]
-            tdpbf16ps tmm0, tmm4, tmm6
-            ",
-            $between!(2),
-            "tdpbf16ps tmm1, tmm4, tmm7
-            tileloadd tmm5, [{lower_x} + {line} + 1024]
-            tdpbf16ps tmm2, tmm5, tmm6
-            tdpbf16ps tmm3, tmm5, tmm7
-            ",
-            $between!(3),
-            "tileloadd tmm6, [{weights} + {line}]
-            tdpbf16ps tmm0, tmm4, tmm6
-            tileloadd tmm7, [{weights} + {line} + 1024]
-            tdpbf16ps tmm1, tmm4, tmm7
-            tdpbf16ps tmm2, tmm5, tmm6
-            ",
-            $between!(4),
-            "tdpbf16ps tmm3, tmm5, tmm7
-            tileloadd tmm4, [{x} + {line}]
-            tdpbf16ps tmm0, tmm4, tmm6
-            tdpbf16ps tmm1, tmm4, tmm7
-            ",
-            $between!(5),
-            "tileloadd tmm5, [{lower_x} + {line}]
-            tdpbf16ps tmm2, tmm5, tmm6
-            tdpbf16ps tmm3, tmm5, tmm7
-            tileloadd tmm4, [{x} + {line} + 2048]
-            tdpbf16ps tmm0, tmm4, tmm6
-            ",
-            $between!(6),
-            "tdpbf16ps tmm1, tmm4, tmm7
-            tileloadd tmm5, [{lower_x} + {line} + 2048]
-            tdpbf16ps tmm2, tmm5, tmm6
-            tdpbf16ps tmm3, tmm5, tmm7
-            ",
-            $between!(7),
-        )
-    };
-}
-
-/// As [`step_of_two`], where there are no lower rows.
-macro_rules! step_of_one {
-    ($between:ident) => {
-        concat!(
-            "tileloadd tmm4, [{x} + {line}]
-            tileloadd tmm6, [{weights} + {line} + 4096]
-            tdpbf16ps tmm0, tmm4, tmm6
-            ",
-            $between!(0),
-            "tileloadd tmm7, [{weights} + {line} + 5120]
-            tdpbf16ps tmm1, tmm4, tmm7
-            tileloadd tmm6, [{weights} + {line} + 2048]
-            tdpbf16ps tmm0, tmm4, tmm6
-            ",
-            $between!(1),
-            "tileloadd tmm7, [{weights} + {line} + 3072]
-            tdpbf16ps tmm1, tmm4, tmm7
-            ",
-            $between!(2),
-            "tileloadd tmm5, [{x} + {line} + 1024]
-            tdpbf16ps tmm0, tmm5, tmm6
-            tdpbf16ps tmm1, tmm5, tmm7
-            ",
-            $between!(3),
-            "tileloadd tmm6, [{weights} + {line}]
-            tdpbf16ps tmm0, tmm5, tmm6
-            ",
-            $between!(4),
-            "tileloadd tmm7, [{weights} + {line} + 1024]
-            tdpbf16ps tmm1, tmm5, tmm7
-            tdpbf16ps tmm0, tmm4, tmm6
-            ",
-            $between!(5),
-            "tdpbf16ps tmm1, tmm4, tmm7
-            ",
-            $between!(6),
-            "tileloadd tmm4, [{x} + {line} + 2048]
-            tdpbf16ps tmm0, tmm4, tmm6
-            tdpbf16ps tmm1, tmm4, tmm7
-            ",
-            $between!(7),
-        )
-    };
-}
-
-/// Parts of all weights are kept, for the rows to come.
-macro_rules! keep {
-    () => {
-        "mov {weights}, {split}
-        add {split}, 6144"
-    };
-}
-
-/// Parts of two steps, that which is multiplied and the next one, change places in the first-level cache.
-macro_rules! swap {
-    () => {
-        "xchg {weights}, {split}"
-    };
-}
-
-/// The loop over all steps of a [`Pass`].
-macro_rules! multiply {
-    ($step:ident, $between:ident, $advance:ident, $pass:expr) => {
-        asm!(
-            "mov {x:e}, {HALF}",
-            "vpbroadcastd zmm21, {x:e}",
-            "mov {x:e}, {UPPER}",
-            "vpbroadcastd zmm22, {x:e}",
-            "mov {x}, [{pass} + {SUMS}]",
-            "mov {steps}, [{pass} + {SUMS_STRIDE}]",
-            "tileloadd tmm0, [{x} + {steps}]",
-            "tileloadd tmm1, [{x} + {steps} + 64]",
-            "mov {x}, [{pass} + {LOWER_SUMS}]",
-            "tileloadd tmm2, [{x} + {steps}]",
-            "tileloadd tmm3, [{x} + {steps} + 64]",
-            "mov {x}, [{pass} + {X}]",
-            "mov {lower_x}, [{pass} + {LOWER_X}]",
-            "mov {weights}, [{pass} + {WEIGHTS}]",
-            "lea {split}, [{weights} + 6144]",
-            "mov {source}, [{pass} + {SOURCE}]",
-            "mov {block}, [{pass} + {BLOCK}]",
-            "mov {ahead}, [{pass} + {AHEAD}]",
-            "mov {ahead_step}, [{pass} + {AHEAD_STEP}]",
-            "mov {steps}, [{pass} + {STEPS}]",
-            "2:",
-            // After the last step there may be nothing to read.
-            "cmp {steps}, 1",
-            "cmove {source}, [{pass} + {FIRST}]",
-            $step!($between),
-            "add {x}, 3072",
-            "add {lower_x}, 3072",
-            $advance!(),
-            "add {source}, 2048",
-            "dec {steps}",
-            "jnz 2b",
-            "mov {x}, [{pass} + {OUT}]",
-            "mov {steps}, [{pass} + {OUT_STRIDE}]",
-            "mov {lower_x}, [{pass} + {LOWER_OUT}]",
-            "tilestored [{lower_x} + {steps}], tmm2",
-            "tilestored [{lower_x} + {steps} + 64], tmm3",
-            "tilestored [{x} + {steps}], tmm0",
-            "tilestored [{x} + {steps} + 64], tmm1",
-            pass = in(reg) &raw const $pass,
-            line = in(reg) LINE,
-            x = out(reg) _,
-            lower_x = out(reg) _,
-            weights = out(reg) _,
-            split = out(reg) _,
-            source = out(reg) _,
-            block = out(reg) _,
-            ahead = out(reg) _,
-            ahead_step = out(reg) _,
-            steps = out(reg) _,
-            HALF = const HALF,
-            UPPER = const UPPER,
-            SUMS = const offset_of!(Pass, sums),
-            LOWER_SUMS = const offset_of!(Pass, lower_sums),
-            SUMS_STRIDE = const offset_of!(Pass, sums_stride),
-            X = const offset_of!(Pass, x),
-            LOWER_X = const offset_of!(Pass, lower_x),
-            WEIGHTS = const offset_of!(Pass, weights),
-            STEPS = const offset_of!(Pass, steps),
-            SOURCE = const offset_of!(Pass, source),
-            FIRST = const offset_of!(Pass, first),
-            BLOCK = const offset_of!(Pass, block),
-            AHEAD = const offset_of!(Pass, ahead),
-            AHEAD_STEP = const offset_of!(Pass, ahead_step),
-            OUT = const offset_of!(Pass, out),
-            LOWER_OUT = const offset_of!(Pass, lower_out),
-            OUT_STRIDE = const offset_of!(Pass, out_stride),
-            out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _, out("zmm22") _,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack)
-        )
-    };
 }
 
 /// All rows of two blocks, some steps deep.
@@ -432,7 +141,6 @@ impl Column<'_> {
         let rows = x.len() / weights.k;
         let first = pair * 2 * SIDE;
         let has_lower = rows - first > SIDE;
-        let is_only = rows <= 2 * SIDE;
         // All rows together ask for the next weights once.
         let ahead_step = LINE.div_ceil(rows.div_ceil(2 * SIDE));
         let ahead = self.weights(self.next.0, self.next.1);
@@ -471,13 +179,12 @@ impl Column<'_> {
                 lower_out,
                 out_stride,
             };
-            match (has_lower, pair) {
-                (true, 0) if is_only => multiply!(step_of_two, ask_and_split, swap, pass),
-                (false, 0) => multiply!(step_of_one, ask_and_split, swap, pass),
-                (true, 0) => multiply!(step_of_two, ask_and_split, keep, pass),
-                (true, _) => multiply!(step_of_two, ask, keep, pass),
-                (false, _) => multiply!(step_of_one, ask, keep, pass),
-            }
+            let splitting = match pair {
+                0 if rows <= 2 * SIDE => Splitting::ForThese,
+                0 => Splitting::ForAll,
+                _ => Splitting::Done,
+            };
+            pass.run(has_lower, splitting);
         }
     }
 }
