@@ -1,6 +1,8 @@
 //! Every kernel on every instruction set of this machine against a plain loop.
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
+
 use proptest::prelude::*;
 
 use super::attention::{Attend, Bias, Scratch};
@@ -81,93 +83,8 @@ fn available_is_all_that_this_cpu_has() {
     );
 }
 
-/// Numbers behind which memory ends: reading or writing one more ends the process.
-#[cfg(all(target_os = "linux", not(miri)))]
-struct BeforeTheEnd {
-    map: *mut libc::c_void,
-    bytes: usize,
-    first: *mut f32,
-    len: usize,
-}
-
-#[cfg(all(target_os = "linux", not(miri)))]
-impl BeforeTheEnd {
-    fn new(numbers: &[f32]) -> Self {
-        // The largest page that such a processor has.
-        const PAGE: usize = 65_536;
-        let bytes = size_of_val(numbers).next_multiple_of(PAGE) + PAGE;
-        // SAFETY: memory of our own, whose last page nobody may touch.
-        unsafe {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-            let map = libc::mmap(std::ptr::null_mut(), bytes, access, kind, -1, 0);
-            assert_ne!(map, libc::MAP_FAILED);
-            let end = map.byte_add(bytes - PAGE);
-            assert_eq!(libc::mprotect(end, PAGE, libc::PROT_NONE), 0);
-            let first = end.cast::<f32>().sub(numbers.len());
-            first.copy_from_nonoverlapping(numbers.as_ptr(), numbers.len());
-            Self {
-                map,
-                bytes,
-                first,
-                len: numbers.len(),
-            }
-        }
-    }
-
-    fn numbers(&self) -> &[f32] {
-        // SAFETY: they were written above.
-        unsafe { std::slice::from_raw_parts(self.first, self.len) }
-    }
-}
-
-#[cfg(all(target_os = "linux", not(miri)))]
-impl Drop for BeforeTheEnd {
-    fn drop(&mut self) {
-        // SAFETY: mapped above.
-        unsafe { libc::munmap(self.map, self.bytes) };
-    }
-}
-
-/// A model's weights may be the last bytes of a mapped file.
-#[cfg(all(target_os = "linux", not(miri)))]
-#[test]
-fn a_float_product_touches_nothing_beyond_its_sides_and_its_result() {
-    for (rows, k, n) in [1, 6, 16, 17, 32, 33, 50, 64, 70]
-        .into_iter()
-        .flat_map(|rows| [(rows, 32, 32), (rows, 768, 64), (rows, 800, 48), (rows, 40, 16)])
-    {
-        let x = BeforeTheEnd::new(&noise(1, rows * k, 1.0));
-        let values = BeforeTheEnd::new(&noise(2, k * n, 1.0));
-        let bias = BeforeTheEnd::new(&noise(3, n, 1.0));
-        let out = BeforeTheEnd::new(&vec![f32::NAN; rows * n]);
-        let weights = product::Weights {
-            k,
-            n,
-            values: values.numbers(),
-            bias: bias.numbers(),
-        };
-        for isa in Isa::available() {
-            let multiply = product::Multiply {
-                x: x.numbers(),
-                weights,
-                blocks: 0..n / 16,
-                gelu: true,
-                out: out.first,
-            };
-            // SAFETY: the instruction set is available and the lengths fit.
-            unsafe { run(isa, multiply) };
-            assert!(
-                out.numbers().iter().all(|y| y.is_finite()),
-                "{isa:?}, {rows} rows"
-            );
-        }
-    }
-}
-
 proptest! {
-    // Miri takes minutes for one.
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 24 }))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn products_of_vectors_are_close_for_any_length(length in 0..200_usize, seed: u64) {

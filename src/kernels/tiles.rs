@@ -16,9 +16,10 @@ const SIDE: usize = 16;
 const ROW_BYTES: u16 = 64;
 
 /// Whether this CPU, which has AVX-512, has tiles and the system lets this process use them, which Linux wants to be asked.
+/// Miri runs no assembler.
 #[must_use]
 pub fn are_available() -> bool {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     {
         use std::arch::x86_64::__cpuid_count;
         /// `ARCH_REQ_XCOMP_PERM` and `XFEATURE_XTILEDATA` of Linux's asm/prctl.h.
@@ -32,7 +33,7 @@ pub fn are_available() -> bool {
                 && libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0
         }
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", not(miri))))]
     false
 }
 
