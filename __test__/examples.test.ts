@@ -27,7 +27,7 @@ const AROUND: Readonly<Record<string, (source: string) => string>> = {
     ${source} export { embedder, ManagedEmbedder };`,
   'a part of package.json for electron-builder': (source) => `
     interface Resource { from: string; to: string }
-    export const manifest: { build: { asarUnpack: string[]; extraResources: Resource[] } } = { ${source} };`,
+    export const manifest: { build: { files: string[]; asarUnpack: string[]; extraResources: Resource[] } } = { ${source} };`,
   'options of @electron/packager': (source) => `
     import type { Options } from '@electron/packager';
     export const options: Options = { dir: '.', ${source} };`,

@@ -62,16 +62,19 @@ export async function packageApp({ electron, out }) {
     asar: { unpackDir: '**/node_modules/{sentence-embedder-*,@lancedb/lancedb-*}' },
     ignore: [/^\/notes/, /\.md$/, /\.d\.[cm]?ts$/, /\.map$/],
     extraResource: [model],
-    ...(electron ? zipped(electron) : { electronVersion: readJson('node_modules/electron/package.json').version }),
+    ...whichElectron(electron),
   });
   return folder;
 }
 
 /**
- * The archive that the packager takes an Electron from, made of an unpacked one, and its version.
- * @param {string} electron
+ * What tells the packager which Electron to take: the version of this repository's, which it downloads, or an archive that is
+ * made of an unpacked one.
+ * @param {string | undefined} electron the folder of an unpacked one
+ * @returns {{ electronVersion: string, electronZipDir?: string }}
  */
-function zipped(electron) {
+export function whichElectron(electron) {
+  if (!electron) return { electronVersion: String(readJson('node_modules/electron/package.json').version) };
   const version = readFileSync(join(electron, 'version'), 'utf8').trim().replace(/^v/, '');
   const folder = join(CACHE, 'electron');
   const archive = join(folder, `electron-v${version}-${process.platform}-${process.arch}.zip`);

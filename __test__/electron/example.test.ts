@@ -6,18 +6,14 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, wr
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from '../support/fixtures';
 import { ROOT } from '../support/processes';
-import { CRASH, electronBinary, FLAGS, useDisplay } from './support';
+import { CRASH, electronBinary, FLAGS, packagedAs, useDisplay } from './support';
 
 const binary = electronBinary();
 const parent = temporaryFolder();
 const NOBODY = 65534;
 const root = process.platform === 'linux' && process.getuid?.() === 0;
 
-/** Where a packaged app has its program and its resources. */
-const [EXECUTABLE, RESOURCES] = {
-  darwin: ['find-by-meaning.app/Contents/MacOS/find-by-meaning', 'find-by-meaning.app/Contents/Resources'] as const,
-  win32: ['find-by-meaning.exe', 'resources'] as const,
-}[process.platform as string] ?? ['find-by-meaning', 'resources'];
+const { executable, resources } = packagedAs('find-by-meaning');
 
 interface Seen {
   reach: { require: string; process: string; engine: string[] };
@@ -59,14 +55,14 @@ beforeAll(() => {
 }, 300_000);
 
 test('the archive holds the code; the addon, the library and the model are beside it', () => {
-  const resources = join(folder, RESOURCES);
-  const unpacked = join(resources, 'app.asar.unpacked', 'node_modules');
+  const inFolder = join(folder, resources);
+  const unpacked = join(inFolder, 'app.asar.unpacked', 'node_modules');
   const [native = ''] = readdirSync(unpacked).filter((name) => name.startsWith('sentence-embedder-'));
   const files = readdirSync(join(unpacked, native));
   expect(files).toEqual(expect.arrayContaining(['package.json', expect.stringMatching(/\.node$/)]));
   expect(files.some((name) => name.includes('onnxruntime.'))).toBe(true);
-  expect(existsSync(join(resources, 'model', 'onnx', 'model.onnx'))).toBe(true);
-  expect(existsSync(join(resources, 'app.asar'))).toBe(true);
+  expect(existsSync(join(inFolder, 'model', 'onnx', 'model.onnx'))).toBe(true);
+  expect(existsSync(join(inFolder, 'app.asar'))).toBe(true);
 });
 
 test('it indexes, pauses, stops and finds by meaning, and its window never stalls', () => {
@@ -76,7 +72,7 @@ test('it indexes, pauses, stops and finds by meaning, and its window never stall
   cpSync(join(ROOT, 'examples', 'electron-search', 'notes'), notes, { recursive: true });
   const shot = join(home, 'window.png');
   const config = {
-    executable: join(folder, EXECUTABLE),
+    executable: join(folder, executable),
     flags: FLAGS.filter((flag) => flag !== '--no-sandbox'),
     sandbox: root, // an ordinary user has one; on machines of others it may be forbidden
     many: manyTexts(),

@@ -55,6 +55,18 @@ export function useDisplay(): void {
   });
 }
 
+/** Where a packaged app of this name has its program and its resources. */
+export function packagedAs(name: string): { executable: string; resources: string } {
+  switch (process.platform) {
+    case 'darwin':
+      return { executable: `${name}.app/Contents/MacOS/${name}`, resources: `${name}.app/Contents/Resources` };
+    case 'win32':
+      return { executable: `${name}.exe`, resources: 'resources' };
+    default:
+      return { executable: name, resources: 'resources' };
+  }
+}
+
 /** What Electron is started with here: a test machine has no GPU and often no user namespaces. */
 export const FLAGS = ['--no-sandbox', '--disable-gpu'];
 
