@@ -16,8 +16,12 @@ pub const MAX_DEFAULT_THREADS: usize = 8;
 /// Longest `timeoutMs`: what a timer of JavaScript can hold, about 24.8 days.
 pub const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// Tokens in one run of the model. More gain nothing, and their activations would leave the cache.
-pub const MICRO_BATCH_TOKENS: usize = 512;
+/// Tokens in one run of the model: twice as many rows as go through the weights at a time. More gain nothing, and their
+/// activations would take memory and leave the cache.
+pub const MICRO_BATCH_TOKENS: usize = 384;
+
+/// Tokens of micro-batches that run together on all threads, which share the activations.
+pub const JOINED_TOKENS: usize = 512;
 
 /// Texts that are tokenised and then grouped by similar lengths together.
 pub const WINDOW_TEXTS: usize = 1024;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::batch::{self, MicroBatch};
 use super::call::{Call, Purpose};
 use super::tokenizer::Sequence;
-use crate::config::{CHUNK_BYTES, CHUNK_TEXTS, MICRO_BATCH_TOKENS, WINDOW_BYTES, WINDOW_TEXTS};
+use crate::config::{
+    CHUNK_BYTES, CHUNK_TEXTS, JOINED_TOKENS, MICRO_BATCH_TOKENS, WINDOW_BYTES, WINDOW_TEXTS,
+};
 
 /// One text of a call.
 #[derive(Clone)]
@@ -95,7 +97,7 @@ impl Lane {
             let lengths = |rows: &[Row]| rows.iter().map(|row| row.sequence.ids.len()).collect::<Vec<_>>();
             while joined
                 && let Some(next) = self.ready.front()
-                && batch::fit_together(&lengths(&rows), &lengths(next), MICRO_BATCH_TOKENS)
+                && batch::fit_together(&lengths(&rows), &lengths(next), JOINED_TOKENS)
             {
                 rows.extend(self.ready.pop_front().unwrap_or_default());
             }

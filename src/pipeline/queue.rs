@@ -7,7 +7,7 @@ use super::call::Call;
 use super::estimate::Estimate;
 use super::lane::{Chunk, Lane, Row, Work};
 use super::tokenizer::Sequence;
-use crate::config::{MAX_OVERTAKES, MICRO_BATCH_TOKENS, Priority};
+use crate::config::{JOINED_TOKENS, MAX_OVERTAKES, Priority};
 
 /// Which session a worker holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,7 +233,7 @@ impl Queue {
             return false;
         };
         let runs = if self.pack {
-            rest.runs.min(rest.tokens.div_ceil(MICRO_BATCH_TOKENS))
+            rest.runs.min(rest.tokens.div_ceil(JOINED_TOKENS))
         } else {
             rest.runs
         };

@@ -166,8 +166,7 @@ impl Machine {
             Work::Run(rows) => {
                 let lengths = || rows.iter().map(|row| row.sequence.ids.len());
                 let room = lengths().max().unwrap() * rows.len();
-                let is_small =
-                    lengths().sum::<usize>() <= MICRO_BATCH_TOKENS && room <= MICRO_BATCH_TOKENS * 3 / 2;
+                let is_small = lengths().sum::<usize>() <= JOINED_TOKENS && room <= JOINED_TOKENS * 3 / 2;
                 assert!(rows.len() == 1 || is_small, "{:?}", lengths().collect::<Vec<_>>());
                 for Row { entry, sequence } in rows {
                     let call = self
