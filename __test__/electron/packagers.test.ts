@@ -39,8 +39,11 @@ function run(command: string, args: string[]): void {
   expect({ args, status, output: status === 0 ? '' : stdout + stderr }).toEqual({ args, status: 0, output: '' });
 }
 
-/** Looks at the app that was packaged in a folder of `out`, and starts it. */
-async function expectToEmbed(within: string): Promise<void> {
+/** Packages the app, looks at what came out, and starts it. */
+async function expectToEmbed(tool: string, more?: string): Promise<void> {
+  const within = join(out, tool);
+  const job = { tool, dir: app, out: within, electron, settings: more };
+  run(process.execPath, [join(__dirname, 'app', 'pack.mjs'), JSON.stringify(job)]);
   const [folder = ''] = readdirSync(within).filter((name) => existsSync(join(within, name, resources)));
   const unpacked = join(within, folder, resources, 'app.asar.unpacked', 'node_modules');
   const native = readdirSync(unpacked);
@@ -60,6 +63,7 @@ useDisplay();
 beforeAll(() => {
   const packages = join(ROOT, '.cache', 'packages');
   const archives = readdirSync(packages).filter((name) => name.endsWith('.tgz'));
+  expect(archives).toHaveLength(2); // the package and this platform's, which scripts/package.mjs makes
   copyFileSync(join(__dirname, 'app', 'packaged.mjs'), join(app, 'main.mjs'));
   mkdirSync(join(app, 'models'));
   cpSync(miniLM(), join(app, 'models', 'all-MiniLM-L6-v2'), { recursive: true });
@@ -73,21 +77,9 @@ test('electron-builder', async () => {
   const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8')) as object;
   const build = JSON.parse(`{ ${settings('a part of package.json for electron-builder')} }`) as object;
   writeFileSync(MANIFEST, JSON.stringify({ ...manifest, ...build }));
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'node_modules', 'electron', 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const which = electron
-    ? [`-c.electronDist=${electron}`, `-c.electronVersion=${readFileSync(join(electron, 'version'), 'utf8').trim()}`]
-    : [`-c.electronVersion=${version}`];
-  const within = join(out, 'builder');
-  const builder = join(ROOT, 'node_modules', 'electron-builder', 'cli.js');
-  run(process.execPath, [builder, '--dir', `-c.directories.output=${within}`, ...which]);
-  await expectToEmbed(within);
+  await expectToEmbed('electron-builder');
 });
 
 test('@electron/packager', async () => {
-  const within = join(out, 'packager');
-  const job = { dir: app, out: within, electron, settings: settings('options of @electron/packager') };
-  run(process.execPath, [join(__dirname, 'app', 'pack.mjs'), JSON.stringify(job)]);
-  await expectToEmbed(within);
+  await expectToEmbed('packager', settings('options of @electron/packager'));
 });

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::super::call::Purpose;
 use super::super::lane::{Entry, Row};
 use super::*;
+use crate::config::MICRO_BATCH_TOKENS;
 use crate::error::{Error, ErrorKind};
 
 /// What happens next; numbers are taken modulo what there is to choose from.
@@ -126,7 +127,7 @@ impl Machine {
             Step::Finish(which) => {
                 let count = self.workers.len();
                 let is_late = (which / count) % 2 == 1;
-                let (_, doing) = &mut self.workers[which % count];
+                let (role, doing) = &mut self.workers[which % count];
                 if matches!(doing, Doing::Asleep | Doing::Awake) {
                     return;
                 }
@@ -136,7 +137,12 @@ impl Machine {
                         false
                     }
                     Doing::Busy(priority, work) | Doing::GivingWay(priority, work) => {
-                        self.finish(priority, work);
+                        let most = if *role == Role::Wide {
+                            JOINED_TOKENS
+                        } else {
+                            MICRO_BATCH_TOKENS
+                        };
+                        self.finish(priority, work, most);
                         true
                     }
                     Doing::Asleep | Doing::Awake => unreachable!(),
@@ -148,7 +154,8 @@ impl Machine {
         }
     }
 
-    fn finish(&mut self, priority: Priority, work: Work) {
+    /// Does what a worker does that runs `most` tokens at a time.
+    fn finish(&mut self, priority: Priority, work: Work, most: usize) {
         match work {
             Work::Tokenize(chunk) => {
                 let sequence = |entry: &Entry| {
@@ -166,7 +173,7 @@ impl Machine {
             Work::Run(rows) => {
                 let lengths = || rows.iter().map(|row| row.sequence.ids.len());
                 let room = lengths().max().unwrap() * rows.len();
-                let is_small = lengths().sum::<usize>() <= JOINED_TOKENS && room <= JOINED_TOKENS * 3 / 2;
+                let is_small = lengths().sum::<usize>() <= most && room <= most * 3 / 2;
                 assert!(rows.len() == 1 || is_small, "{:?}", lengths().collect::<Vec<_>>());
                 for Row { entry, sequence } in rows {
                     let call = self
