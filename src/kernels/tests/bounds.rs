@@ -64,10 +64,10 @@ impl<T> Drop for AtTheEnd<T> {
 }
 
 /// Values that Miri knows the end of, and sanitizers.
-#[cfg(not(all(target_os = "linux", not(miri))))]
+#[cfg(any(not(target_os = "linux"), miri))]
 struct AtTheEnd<T>(Box<[T]>);
 
-#[cfg(not(all(target_os = "linux", not(miri))))]
+#[cfg(any(not(target_os = "linux"), miri))]
 impl<T: Copy> AtTheEnd<T> {
     fn new(values: &[T]) -> Self {
         Self(values.into())
