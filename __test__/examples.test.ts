@@ -1,6 +1,6 @@
 // Every example of the README, of the guides and of comments in lib/ runs as it stands, with the real model and the real
-// frameworks. One that cannot says before its fence as what it is compiled instead (settings for packagers run in the tests in
-// Electron); commands are given to the command line that they are of.
+// frameworks. One that cannot alone says before its fence as what it is compiled instead (migration.test.ts runs what apps had
+// before, the tests in Electron the settings for packagers); commands are given to the command line that they are of.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

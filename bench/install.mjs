@@ -2,7 +2,7 @@
 // No package's install script is run: onnxruntime-node's downloads CUDA libraries, which nothing here uses.
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -37,9 +37,16 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 mkdirSync(BENCH_CACHE, { recursive: true });
 
-if (!values['skip-npm']) {
-  for (const name of ['package.json', 'package-lock.json'])
-    copyFileSync(here(`contenders/npm/${name}`), join(BENCH_CACHE, name));
+/** What npm writes into node_modules once everything is there. */
+const installed = join(BENCH_CACHE, 'node_modules', '.package-lock.json');
+/** @param {string} name */
+const isSame = (name) =>
+  existsSync(join(BENCH_CACHE, name)) &&
+  readFileSync(join(BENCH_CACHE, name)).equals(readFileSync(here(`contenders/npm/${name}`)));
+
+const files = ['package.json', 'package-lock.json'];
+if (!values['skip-npm'] && !(existsSync(installed) && files.every(isSame))) {
+  for (const name of files) copyFileSync(here(`contenders/npm/${name}`), join(BENCH_CACHE, name));
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 }
 if (!values['skip-python'] && !process.env['BENCH_PYTHON']) {

@@ -13,6 +13,15 @@ export function miniLM(): string {
   return folder;
 }
 
+/** The folder of the installed packages of @huggingface: transformers.js, as the benchmark has it. */
+export function transformersJs(): string {
+  const folder = join(ROOT, '.cache', 'bench', 'node_modules', '@huggingface');
+  if (!existsSync(join(folder, 'transformers'))) {
+    throw new Error(`${folder} has no transformers: run "npm run fetch", which installs it with the npm client`);
+  }
+  return folder;
+}
+
 export interface GoldenVectors {
   max_seq_length: number;
   dimension: number;
