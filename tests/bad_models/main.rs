@@ -18,7 +18,7 @@ mod settings;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::children::{each_case, is_thorough};
+use common::children::each_case;
 use common::{config, expand, fixture_json, fixtures, load_config};
 use prost::Message;
 use prost::bytes::Bytes;

@@ -14,19 +14,11 @@ const CASES: &str = "SENTENCE_EMBEDDER_TEST_CASES";
 /// What a child writes before each case.
 const MARK: &str = "\ncase ";
 
-/// Set for the whole number of cases; without it, tests take a sample of them.
-const THOROUGH: &str = "SENTENCE_EMBEDDER_TEST_THOROUGH";
-
 /// Longest that one case may take; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Children at once.
 const CHILDREN: usize = 2;
-
-/// Whether every case is to be run, which takes minutes.
-pub fn is_thorough() -> bool {
-    env::var_os(THOROUGH).is_some()
-}
 
 /// Runs `case` for `0..count`. `test` is the name of the calling test, which each child runs by itself.
 ///
