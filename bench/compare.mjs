@@ -92,7 +92,7 @@ for (let round = 1; round <= rounds; round += 1) {
   if (figures.includes('peak')) {
     for (const count of new Set([1, threads])) {
       console.error(`round ${String(round)}: peak of the machine, ${String(count)} threads`);
-      run.peaks.push(peak(count, run.model));
+      run.peaks.push({ round, ...peak(count, run.model) });
     }
   }
   for (const name of participants) {

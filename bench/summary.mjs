@@ -22,7 +22,7 @@ import { judge } from './targets.mjs';
  * @property {{ rounds: number, threads: number, curve: number[], quick: boolean, seconds: number, callers: number }} settings
  * @property {Record<string, string>} absent contenders that had no turn, and why
  * @property {Record<string, number>} firstStarts milliseconds to the first vector with nothing prepared
- * @property {import('./machine.mjs').Peak[]} peaks
+ * @property {(import('./machine.mjs').Peak & { round: number })[]} peaks
  * @property {RunTurn[]} turns
  *
  * @typedef {object} Row All figures of a contender with a number of threads.
@@ -83,9 +83,8 @@ function row(run, turns) {
  */
 function flatten(run, turn) {
   const { bulk1000, bulk200, query, interference, callers, memory } = turn;
-  const peaks = run.peaks.filter(({ threads }) => threads === turn.threads);
-  const integer = CONTENDERS[turn.contender]?.precision === 'int8';
-  const peak = peaks.length && max(peaks.map(({ sgemm, igemm }) => (integer ? igemm : sgemm).gops));
+  const kind = CONTENDERS[turn.contender]?.precision === 'int8' ? 'igemm' : 'sgemm';
+  const peak = run.peaks.find(({ round, threads }) => round === turn.round && threads === turn.threads)?.[kind].gops;
   /** @param {'bulk1000' | 'bulk200'} figure */
   const shareOfPeak = (figure) => {
     const tokens = turn.meanTokens?.[figure];
