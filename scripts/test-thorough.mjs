@@ -1,5 +1,5 @@
 // Made-up cases, more than a million of them, each property as many as are cheap: npm run test:thorough -- [share, such as 0.01]
-// Takes hours; the JavaScript part is over the built package.
+// Takes 20 minutes or more; the JavaScript part is over the built package.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
