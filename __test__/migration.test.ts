@@ -36,9 +36,11 @@ async function after(config: FactoryConfig, texts: string[]): Promise<number[][]
   return vectors;
 }
 
-/** The largest difference of vectors in any dimension. */
-const difference = (before: number[][], after: number[][]): number =>
-  Math.max(...before.flatMap((vector, i) => vector.map((value, j) => Math.abs(value - (after[i]?.[j] ?? NaN)))));
+/** The largest difference of vectors, which are as many and as long, in any dimension. */
+function difference(before: number[][], after: number[][]): number {
+  expect(before.map(({ length }) => length)).toEqual(after.map(({ length }) => length));
+  return Math.max(...before.flatMap((vector, i) => vector.map((value, j) => Math.abs(value - (after[i]?.[j] ?? NaN)))));
+}
 
 const SHORT = ['a cat', 'Der schnelle braune Fuchs springt über den faulen Hund.', 'naïve café, 2 × 3 = 6'];
 
@@ -60,8 +62,7 @@ test('transformers.js: the same vectors, but for texts beyond the limit of sente
     'vectors',
   );
   const has = await after({ modelName: miniLM(), normalizeVectors: true }, texts);
-  expect(had).toHaveLength(texts.length);
-  expect(difference(had.slice(0, -1), has)).toBeLessThan(1e-5);
+  expect(difference(had.slice(0, -1), has.slice(0, -1))).toBeLessThan(1e-5);
   expect(difference(had.slice(-1), has.slice(-1))).toBeGreaterThan(1e-3);
 });
 
@@ -76,7 +77,6 @@ test('Ollama: behind the interface it gives the vectors that it gave', async () 
     'embeddings',
   );
   const has = await after({ kind: 'ollama', ollama: { model: 'bge-m3', url }, normalizeVectors: false }, SHORT);
-  expect(had).toHaveLength(SHORT.length);
   expect(difference(had, has)).toBeLessThan(1e-6);
 });
 
@@ -103,6 +103,5 @@ test('a sidecar: rolled back to, it gives the vectors that it gave', async () =>
     `await embedder.embed(${JSON.stringify(SHORT)})`,
   );
   const has = await after({ kind: 'sidecar', sidecar: { url }, normalizeVectors: true }, SHORT);
-  expect(had).toHaveLength(SHORT.length);
   expect(difference(had, has)).toBeLessThan(1e-6);
 });
