@@ -1,6 +1,7 @@
 // What this process holds: memory, open files, threads.
 
 import { readdirSync } from 'node:fs';
+import { median } from 'simple-statistics';
 
 /** @typedef {{ rss: number, files: number, threads: number }} Resources */
 
@@ -11,6 +12,16 @@ export function resources() {
   globalThis.gc();
   const count = (/** @type {string} */ folder) => readdirSync(`/proc/self/${folder}`).length;
   return { rss: process.memoryUsage().rss / 1e6, files: count('fd'), threads: count('task') };
+}
+
+/**
+ * The median of each.
+ * @param {Resources[]} held
+ * @returns {Resources}
+ */
+export function typical(held) {
+  const of = (/** @type {keyof Resources} */ name) => median(held.map((one) => one[name]));
+  return { rss: of('rss'), files: of('files'), threads: of('threads') };
 }
 
 /**

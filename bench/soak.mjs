@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { Embedder } from 'sentence-embedder';
 import { mixedText, randomNumbers, whole } from './mixed-texts.mjs';
-import { growth, resources } from './resources.mjs';
+import { growth, resources, typical } from './resources.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -93,23 +93,31 @@ async function soak() {
 }
 
 /**
- * Does something again and again, and compares what the process holds after a quarter and at the end: the system's
- * allocator keeps what it freed, and more of it with each new thread, up to a bound that forty loads reach.
+ * Does something again and again, and compares what the process holds in the second quarter and in the last: the system's
+ * allocator keeps what it freed, and more of it with each new thread, up to a bound that forty loads reach. Medians, as it
+ * keeps a tenth more or less from one time to the next.
  * @param {string} name
  * @param {number} times
  * @param {() => Promise<void>} once
  */
 async function again(name, times, once) {
   if (times === 0) return;
-  /** @type {import('./resources.mjs').Resources | undefined} */
-  let settled;
+  /** @type {import('./resources.mjs').Resources[]} */
+  const held = [];
   for (let time = 0; time < times; time++) {
     await once();
-    if (time === Math.floor(times / 4)) settled = resources();
-    if (time % 50 === 0) console.error(name, time, resources());
+    const now = resources();
+    held.push(now);
+    if (time % 50 === 0) console.error(name, time, now);
   }
-  const after = resources();
-  if (settled) failures.push(...growth(settled, after).map((what) => `${name}: ${what}`));
+  const quarter = Math.floor(times / 4);
+  if (quarter === 0) {
+    failures.push(`${name}: fewer than 4 times: memory was not compared`);
+    return;
+  }
+  const settled = typical(held.slice(quarter, 2 * quarter));
+  const after = typical(held.slice(-quarter));
+  failures.push(...growth(settled, after).map((what) => `${name}: ${what}`));
   console.log({ [name]: times, settled, after });
 }
 
