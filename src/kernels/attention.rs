@@ -21,7 +21,7 @@ pub struct Bias<'a> {
 /// Memory of one head's work. Kept and reused.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// `[tokens / 16][head_size][16]`, the last sixteen filled up with 0.
+    /// `[tokens / 16][head_size][16]`, the last sixteen filled up.
     keys: Vec<f32>,
     /// `[head_size / 16][tokens][16]`.
     values: Vec<f32>,
@@ -84,38 +84,27 @@ impl Task for Attend<'_> {
 }
 
 impl Attend<'_> {
-    /// Writes the keys so that sixteen neighbours of one dimension lie together.
+    /// Writes the keys so that sixteen neighbours of one dimension lie together; the last token fills up the last sixteen.
     #[inline(always)]
     unsafe fn copy_keys<S: Simd>(&mut self) {
         let padded = self.tokens.next_multiple_of(LANES);
         self.scratch.keys.resize(padded * self.head_size, 0.0);
         let to = self.scratch.keys.as_mut_ptr();
-        for token in 0..padded {
-            // SAFETY: tokens and head_size bound the keys and the copy.
+        for token in (0..padded).step_by(LANES) {
+            // SAFETY: tokens and head_size, a multiple of sixteen, bound the keys and the copy.
             unsafe {
-                let to = to.add(token / LANES * LANES * self.head_size + token % LANES);
-                if token < self.tokens {
-                    let key = self.key.add(token * self.stride);
-                    self.ask_for::<S>(self.key, token);
-                    for d in 0..self.head_size {
-                        *to.add(d * LANES) = *key.add(d);
-                    }
-                } else {
-                    for d in 0..self.head_size {
-                        *to.add(d * LANES) = 0.0;
+                let keys: [_; LANES] = std::array::from_fn(|i| {
+                    self.ask_for::<S>(self.key, token + i + LANES);
+                    self.ask_for::<S>(self.value, token + i);
+                    self.key.add((token + i).min(self.tokens - 1) * self.stride)
+                });
+                for d in (0..self.head_size).step_by(4) {
+                    let columns = S::load_columns(keys.map(|key| key.add(d)));
+                    for (i, column) in columns.into_iter().enumerate() {
+                        S::store(to.add(token * self.head_size + (d + i) * LANES), column);
                     }
                 }
             }
-        }
-    }
-
-    /// Asks for what a few tokens later is read of `part`: it is too far away for the CPU to see that it will be.
-    #[inline(always)]
-    unsafe fn ask_for<S: Simd>(&self, part: *const f32, token: usize) {
-        const AHEAD: usize = 8;
-        for d in (0..self.head_size).step_by(LANES) {
-            // SAFETY: what is asked for need not exist.
-            unsafe { S::prefetch(part.wrapping_add((token + AHEAD) * self.stride + d).cast()) };
         }
     }
 
@@ -127,12 +116,21 @@ impl Attend<'_> {
         for token in 0..self.tokens {
             // SAFETY: tokens and head_size bound the values and the copy.
             unsafe {
-                self.ask_for::<S>(self.value, token);
+                self.ask_for::<S>(self.query, token);
                 for d in (0..self.head_size).step_by(LANES) {
                     let value = S::load(self.value.add(token * self.stride + d));
                     S::store(to.add(d * self.tokens + token * LANES), value);
                 }
             }
+        }
+    }
+
+    /// Asks for a token of `part` that the next pass reads: it is too far away for the CPU to see that it will be.
+    #[inline(always)]
+    unsafe fn ask_for<S: Simd>(&self, part: *const f32, token: usize) {
+        for d in (0..self.head_size).step_by(LANES) {
+            // SAFETY: what is asked for need not exist.
+            unsafe { S::prefetch(part.wrapping_add(token * self.stride + d).cast()) };
         }
     }
 
@@ -184,31 +182,42 @@ impl Attend<'_> {
     #[inline(always)]
     unsafe fn scale_and_bias<S: Simd>(&self, scores: *mut f32, row: usize) -> f32 {
         let whole = self.tokens / LANES * LANES;
+        let there = self.tokens - whole;
         // SAFETY: `scores` has the tokens rounded up to sixteen; the biases have `tokens` values from `row * stride` on.
         unsafe {
             let mut highest = S::splat(f32::MIN);
             for i in (0..whole).step_by(LANES) {
-                let mut score = S::mul(S::load(scores.add(i)), S::splat(self.scale));
-                for bias in self.biases {
-                    score = S::add(score, S::load(bias.values.as_ptr().add(row * bias.stride + i)));
-                }
+                let score = self.scaled_and_biased::<S>(scores, row, i, |bias| S::load(bias));
                 S::store(scores.add(i), score);
                 highest = S::max(highest, score);
             }
-            if whole < self.tokens {
-                let mut last = [f32::MIN; LANES];
-                for (i, last) in (whole..self.tokens).zip(&mut last) {
-                    let mut score = *scores.add(i) * self.scale;
-                    for bias in self.biases {
-                        score += *bias.values.as_ptr().add(row * bias.stride + i);
-                    }
-                    *last = score;
-                }
-                let score = S::load(last.as_ptr());
+            if there > 0 {
+                let score =
+                    self.scaled_and_biased::<S>(scores, row, whole, |bias| load_first::<S>(bias, there));
+                let score = S::min(S::load(LIMITS.as_ptr().add(LANES - there)), score);
                 S::store(scores.add(whole), score);
                 highest = S::max(highest, score);
             }
             fold::<S>(highest, f32::max)
+        }
+    }
+
+    /// Sixteen scores of a row, from the `i`th on, scaled and with their biases as `load` reads them.
+    #[inline(always)]
+    unsafe fn scaled_and_biased<S: Simd>(
+        &self,
+        scores: *const f32,
+        row: usize,
+        i: usize,
+        load: impl Fn(*const f32) -> S::Floats,
+    ) -> S::Floats {
+        // SAFETY: the caller's bounds.
+        unsafe {
+            let mut score = S::mul(S::load(scores.add(i)), S::splat(self.scale));
+            for bias in self.biases {
+                score = S::add(score, load(bias.values.as_ptr().add(row * bias.stride + i)));
+            }
+            score
         }
     }
 
@@ -225,6 +234,29 @@ impl Attend<'_> {
             }
             fold::<S>(sum, |a, b| a + b)
         }
+    }
+}
+
+/// From the element on that is as far from the middle as numbers are there: what lets them pass and lowers all after them.
+const LIMITS: [f32; 2 * LANES] = {
+    let mut limits = [f32::INFINITY; 2 * LANES];
+    let (_, after) = limits.split_at_mut(LANES);
+    let mut i = 0;
+    while i < LANES {
+        after[i] = f32::MIN;
+        i += 1;
+    }
+    limits
+};
+
+/// The first `there` of sixteen numbers, with 0 after them.
+#[inline(always)]
+unsafe fn load_first<S: Simd>(from: *const f32, there: usize) -> S::Floats {
+    let mut values = [0.0; LANES];
+    // SAFETY: the caller's pointer has so many.
+    unsafe {
+        from.copy_to_nonoverlapping(values.as_mut_ptr(), there);
+        S::load(values.as_ptr())
     }
 }
 

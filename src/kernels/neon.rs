@@ -7,7 +7,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::simd::Simd;
+use super::simd::{LANES, Simd};
 
 /// Four registers a block, 16 products an instruction.
 ///
@@ -56,6 +56,23 @@ impl Simd for Neon {
         for (i, part) in value.into_iter().enumerate() {
             unsafe { vst1q_f32(to.add(4 * i), part) };
         }
+    }
+    #[inline(always)]
+    unsafe fn load_columns(from: [*const f32; LANES]) -> [[float32x4_t; 4]; 4] {
+        let mut columns = unsafe { [Self::splat(0.0); 4] };
+        for (quarter, places) in from.as_chunks::<4>().0.iter().enumerate() {
+            unsafe {
+                let [a, b, c, d] = places.map(|place| vld1q_f32(place));
+                let pairs = |low, high| (vreinterpretq_f64_f32(low), vreinterpretq_f64_f32(high));
+                let (ab, cd) = pairs(vzip1q_f32(a, b), vzip1q_f32(c, d));
+                columns[0][quarter] = vreinterpretq_f32_f64(vzip1q_f64(ab, cd));
+                columns[1][quarter] = vreinterpretq_f32_f64(vzip2q_f64(ab, cd));
+                let (ab, cd) = pairs(vzip2q_f32(a, b), vzip2q_f32(c, d));
+                columns[2][quarter] = vreinterpretq_f32_f64(vzip1q_f64(ab, cd));
+                columns[3][quarter] = vreinterpretq_f32_f64(vzip2q_f64(ab, cd));
+            }
+        }
+        columns
     }
     #[inline(always)]
     unsafe fn prefetch(at: *const u8) {
@@ -148,9 +165,11 @@ impl Simd for Neon {
     ) -> [int32x4_t; 4] {
         let four = unsafe { vdupq_n_u32(activations.cast::<u32>().read_unaligned()) };
         for (sum, weights) in sums.iter_mut().zip(weights) {
-            // The intrinsic, vdotq_s32, is not stable yet.
+            // The intrinsic, vdotq_s32, is not stable yet. A debug build leaves this in a closure of its own, which does not
+            // have the instructions of the function around it: hence the directive.
             unsafe {
                 asm!(
+                    ".arch_extension dotprod",
                     "sdot {sum:v}.4s, {weights:v}.16b, {four:v}.16b",
                     sum = inout(vreg) *sum,
                     weights = in(vreg) weights,

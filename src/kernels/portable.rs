@@ -45,6 +45,10 @@ impl Simd for Portable {
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(value) }
     }
     #[inline(always)]
+    unsafe fn load_columns(from: [*const f32; LANES]) -> [[f32; LANES]; 4] {
+        std::array::from_fn(|column| from.map(|place| unsafe { place.add(column).read_unaligned() }))
+    }
+    #[inline(always)]
     unsafe fn prefetch(_: *const u8) {}
     #[inline(always)]
     unsafe fn add(a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {

@@ -28,51 +28,65 @@ impl Task for AddAndNormalize<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let hidden = self.norm.gamma.len();
-        for (out, residual) in self
-            .out
-            .chunks_exact_mut(hidden)
-            .zip(self.residual.chunks_exact(hidden))
-        {
-            for i in (0..hidden).step_by(LANES) {
-                // SAFETY: both rows have `hidden` elements, a multiple of sixteen.
+        let some = TOGETHER * hidden;
+        for (out, residual) in self.out.chunks_mut(some).zip(self.residual.chunks(some)) {
+            for i in (0..out.len()).step_by(LANES) {
+                // SAFETY: both have as many elements, a multiple of sixteen; what is asked for need not exist.
                 unsafe {
-                    let sum = S::add(S::load(out.as_ptr().add(i)), S::load(residual.as_ptr().add(i)));
-                    S::store(out.as_mut_ptr().add(i), sum);
+                    let (to, residual) = (out.as_mut_ptr().add(i), residual.as_ptr().add(i));
+                    S::prefetch(residual.wrapping_add(2 * hidden).cast());
+                    S::prefetch(to.wrapping_add(2 * hidden).cast());
+                    S::store(to, S::add(S::load(to), S::load(residual)));
                 }
             }
-            // SAFETY: as above.
+            // SAFETY: the contract of Norm.
             unsafe { normalize::<S>(out, self.norm) };
         }
     }
 }
 
-/// Normalises one row in place.
+/// Rows that are normalised together: few enough for the first-level cache.
+const TOGETHER: usize = 8;
+
+/// Normalises up to [`TOGETHER`] rows in place, each step for all of them before the next one: then no row waits for what it
+/// is folded to.
 #[inline(always)]
-unsafe fn normalize<S: Simd>(row: &mut [f32], norm: Norm) {
-    let hidden = row.len();
-    // SAFETY: the row, gamma and beta have the same length, a multiple of sixteen.
+unsafe fn normalize<S: Simd>(rows: &mut [f32], norm: Norm) {
+    let hidden = norm.gamma.len();
+    // SAFETY: as the caller's.
+    let mean_of = |sums| unsafe { fold::<S>(sums, |a, b| a + b) } / hidden as f32;
+    // SAFETY: every row, gamma and beta have the same length, a multiple of sixteen.
     unsafe {
-        let x = row.as_mut_ptr();
-        let mut sum = S::splat(0.0);
-        for i in (0..hidden).step_by(LANES) {
-            sum = S::add(sum, S::load(x.add(i)));
+        let mut sums = [S::splat(0.0); TOGETHER];
+        for (row, to) in rows.chunks_exact(hidden).zip(&mut sums) {
+            let mut sum = S::splat(0.0);
+            for i in (0..hidden).step_by(LANES) {
+                sum = S::add(sum, S::load(row.as_ptr().add(i)));
+            }
+            *to = sum;
         }
-        let mean = S::splat(fold::<S>(sum, |a, b| a + b) / hidden as f32);
-        let mut squares = S::splat(0.0);
-        for i in (0..hidden).step_by(LANES) {
-            let centred = S::sub(S::load(x.add(i)), mean);
-            squares = S::mul_add(centred, centred, squares);
+        let means = sums.map(mean_of);
+        let mut squares = [S::splat(0.0); TOGETHER];
+        for ((row, mean), squares) in rows.chunks_exact(hidden).zip(means).zip(&mut squares) {
+            let mut sum = S::splat(0.0);
+            for i in (0..hidden).step_by(LANES) {
+                let centred = S::sub(S::load(row.as_ptr().add(i)), S::splat(mean));
+                sum = S::mul_add(centred, centred, sum);
+            }
+            *squares = sum;
         }
-        let variance = fold::<S>(squares, |a, b| a + b) / hidden as f32;
-        let inverse = S::splat(1.0 / (variance + norm.epsilon).sqrt());
-        for i in (0..hidden).step_by(LANES) {
-            let centred = S::mul(S::sub(S::load(x.add(i)), mean), inverse);
-            let scaled = S::mul_add(
-                centred,
-                S::load(norm.gamma.as_ptr().add(i)),
-                S::load(norm.beta.as_ptr().add(i)),
-            );
-            S::store(x.add(i), scaled);
+        let inverses = squares.map(|squares| 1.0 / (mean_of(squares) + norm.epsilon).sqrt());
+        for ((row, mean), inverse) in rows.chunks_exact_mut(hidden).zip(means).zip(inverses) {
+            for i in (0..hidden).step_by(LANES) {
+                let x = row.as_mut_ptr().add(i);
+                let centred = S::mul(S::sub(S::load(x), S::splat(mean)), S::splat(inverse));
+                let scaled = S::mul_add(
+                    centred,
+                    S::load(norm.gamma.as_ptr().add(i)),
+                    S::load(norm.beta.as_ptr().add(i)),
+                );
+                S::store(x, scaled);
+            }
         }
     }
 }
@@ -136,17 +150,25 @@ impl Task for Embed<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let hidden = self.norm.gamma.len();
-        for (t, (out, &id)) in self.out.chunks_exact_mut(hidden).zip(self.ids).enumerate() {
-            // SAFETY: every row has `hidden` elements, a multiple of sixteen.
-            unsafe { self.table.read::<S>(id as usize, out) };
-            for addend in self.addends {
-                let id = addend.ids[(self.first + t) % addend.ids.len()] as usize;
-                let row = &addend.table[id * hidden..][..hidden];
-                for i in (0..hidden).step_by(LANES) {
-                    // SAFETY: as above.
-                    unsafe {
-                        let sum = S::add(S::load(out.as_ptr().add(i)), S::load(row.as_ptr().add(i)));
-                        S::store(out.as_mut_ptr().add(i), sum);
+        for (some, (out, ids)) in self
+            .out
+            .chunks_mut(TOGETHER * hidden)
+            .zip(self.ids.chunks(TOGETHER))
+            .enumerate()
+        {
+            for (t, (out, &id)) in out.chunks_exact_mut(hidden).zip(ids).enumerate() {
+                let token = self.first + some * TOGETHER + t;
+                // SAFETY: every row has `hidden` elements, a multiple of sixteen.
+                unsafe { self.table.read::<S>(id as usize, out) };
+                for addend in self.addends {
+                    let id = addend.ids[token % addend.ids.len()] as usize;
+                    let row = &addend.table[id * hidden..][..hidden];
+                    for i in (0..hidden).step_by(LANES) {
+                        // SAFETY: as above.
+                        unsafe {
+                            let sum = S::add(S::load(out.as_ptr().add(i)), S::load(row.as_ptr().add(i)));
+                            S::store(out.as_mut_ptr().add(i), sum);
+                        }
                     }
                 }
             }

@@ -31,6 +31,8 @@ pub trait Simd: Copy {
     unsafe fn splat(value: f32) -> Self::Floats;
     unsafe fn load(from: *const f32) -> Self::Floats;
     unsafe fn store(to: *mut f32, value: Self::Floats);
+    /// Loads four numbers from each of sixteen places; answers the first of all places, the second, and so on.
+    unsafe fn load_columns(from: [*const f32; LANES]) -> [Self::Floats; 4];
     /// Asks for the line of memory at `at`, which need not exist, into the caches.
     unsafe fn prefetch(at: *const u8);
     unsafe fn add(a: Self::Floats, b: Self::Floats) -> Self::Floats;

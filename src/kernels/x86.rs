@@ -6,7 +6,12 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::Simd;
+use super::simd::{LANES, Simd};
+
+/// For a shuffle of two registers: of each quarter, the first two numbers of one and of the other.
+const LOW_PAIRS: i32 = 0b01_00_01_00;
+/// The last two.
+const HIGH_PAIRS: i32 = 0b11_10_11_10;
 
 /// AVX-512 with VNNI: one register a block, 64 products an instruction.
 #[derive(Clone, Copy)]
@@ -32,6 +37,26 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m512) {
         unsafe { _mm512_storeu_ps(to, value) }
+    }
+    #[inline(always)]
+    unsafe fn load_columns(from: [*const f32; LANES]) -> [__m512; 4] {
+        // Every fourth place in one register: then a turn of four by four in each quarter puts all in order.
+        let every_fourth = |first: usize| unsafe {
+            let place = |quarter: usize| _mm_loadu_ps(from[first + 4 * quarter]);
+            let half = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(place(0)), place(1));
+            _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(half, place(2)), place(3))
+        };
+        let [a, b, c, d] = std::array::from_fn(every_fourth);
+        unsafe {
+            let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+            let (ab2, cd2) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+            [
+                _mm512_shuffle_ps::<LOW_PAIRS>(ab, cd),
+                _mm512_shuffle_ps::<HIGH_PAIRS>(ab, cd),
+                _mm512_shuffle_ps::<LOW_PAIRS>(ab2, cd2),
+                _mm512_shuffle_ps::<HIGH_PAIRS>(ab2, cd2),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn prefetch(at: *const u8) {
@@ -126,6 +151,26 @@ macro_rules! float_methods_of_avx2 {
                 _mm256_storeu_ps(to, value[0]);
                 _mm256_storeu_ps(to.add(8), value[1]);
             }
+        }
+        #[inline(always)]
+        unsafe fn load_columns(from: [*const f32; LANES]) -> [[__m256; 2]; 4] {
+            // As with AVX-512, eight places at a time.
+            let half = |start: usize| unsafe {
+                let [a, b, c, d] = std::array::from_fn(|first| {
+                    let place = |quarter: usize| _mm_loadu_ps(from[start + first + 4 * quarter]);
+                    _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(place(0)), place(1))
+                });
+                let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+                let (ab2, cd2) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+                [
+                    _mm256_shuffle_ps::<LOW_PAIRS>(ab, cd),
+                    _mm256_shuffle_ps::<HIGH_PAIRS>(ab, cd),
+                    _mm256_shuffle_ps::<LOW_PAIRS>(ab2, cd2),
+                    _mm256_shuffle_ps::<HIGH_PAIRS>(ab2, cd2),
+                ]
+            };
+            let (low, high) = (half(0), half(8));
+            std::array::from_fn(|column| [low[column], high[column]])
         }
         #[inline(always)]
         unsafe fn prefetch(at: *const u8) {
