@@ -42,6 +42,10 @@ const DEPTH: usize = 768;
 ///
 /// # Errors
 /// Where there is no memory.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "only tiles need such room")
+)]
 pub fn reserve(isa: Isa, rows: usize, k: usize) -> Result<(), TryReserveError> {
     match isa {
         #[cfg(target_arch = "x86_64")]
