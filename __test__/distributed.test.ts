@@ -25,6 +25,8 @@ let env: NodeJS.ProcessEnv;
 let redis: Redis;
 let queue: Queue;
 let events: QueueEvents;
+/** What closes them: a start that failed opened only some. */
+const opened: (() => unknown)[] = [];
 
 function start(program: string, args: string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
   const child = spawn(program, args, { cwd: app, env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -107,15 +109,18 @@ beforeAll(async () => {
     });
   });
   redis = new Redis(url, { maxRetriesPerRequest: null });
+  opened.push(() => {
+    redis.disconnect();
+  });
   queue = new Queue('embed', { connection: redis });
+  opened.push(() => queue.close());
   events = new QueueEvents('embed', { connection: { url } });
+  opened.push(() => events.close());
   await events.waitUntilReady();
 });
 
 afterAll(async () => {
-  await events.close();
-  await queue.close();
-  redis.disconnect();
+  for (const close of opened.reverse()) await close();
   for (const child of processes) child.kill('SIGKILL');
 });
 
