@@ -27,6 +27,7 @@ pub struct AddAndNormalize<'a> {
 impl Task for AddAndNormalize<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        debug_assert_eq!(self.out.len(), self.residual.len());
         let hidden = self.norm.gamma.len();
         let some = TOGETHER * hidden;
         for (out, residual) in self.out.chunks_mut(some).zip(self.residual.chunks(some)) {

@@ -54,7 +54,8 @@ pub struct Call {
     pub purpose: Purpose,
     /// Numbers in each vector that it waits for.
     pub dimension: usize,
-    accepted: Instant,
+    /// When it began.
+    pub accepted: Instant,
     settled: AtomicBool,
     state: Mutex<State>,
 }

@@ -209,6 +209,7 @@ impl Embedder {
                     handle
                 }
                 Err((error, settle)) => {
+                    self.scheduler.failed();
                     settle(Err(error));
                     Weak::new()
                 }

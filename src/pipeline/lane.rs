@@ -117,8 +117,8 @@ impl Lane {
         Some(Work::Tokenize(window.lend(threads)))
     }
 
-    /// Fills a window from the front of the lane. A call larger than a window goes to the back of the lane with the
-    /// rest of its texts, so that it cannot keep later calls waiting until its end.
+    /// Fills a window from the front of the lane, in the order of the calls. Only one that fills a window by itself goes to
+    /// the back of the lane with the rest of its texts, so that it cannot keep later calls waiting until its end.
     fn open_window(&mut self, id: u64) {
         let mut entries = Vec::new();
         let mut bytes = 0;
@@ -135,7 +135,14 @@ impl Lane {
                 waiting.next += 1;
             }
             if waiting.next < waiting.call.texts.len() {
-                self.calls.push_back(waiting);
+                let fills_it = entries
+                    .first()
+                    .is_some_and(|first| Arc::ptr_eq(&first.call, &waiting.call));
+                if fills_it {
+                    self.calls.push_back(waiting);
+                } else {
+                    self.calls.push_front(waiting);
+                }
                 break;
             }
         }

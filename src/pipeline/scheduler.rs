@@ -74,6 +74,11 @@ impl Scheduler {
         self.shared.lock().ended.map(|refusal| refusal())
     }
 
+    /// Counts a call that was refused before it was one.
+    pub fn failed(&self) {
+        self.shared.recorder.failed();
+    }
+
     /// Settles a call with `error` unless it is settled already, and stops what only it waits for.
     pub fn cancel(&self, call: &Call, error: Error) {
         self.shared.cancel(call, error);

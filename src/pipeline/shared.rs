@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::call::Call;
+use super::call::{Call, Purpose};
 use super::deadlines::Deadlines;
 use super::faults::{self, Point};
 use super::queue::Queue;
@@ -96,9 +96,10 @@ impl Shared {
         if timeout.is_some_and(|timeout| state.deadlines.push(&call, timeout, Instant::now())) {
             self.deadline.notify_one();
         }
-        let lane = call.lane;
+        // What only counts needs no session.
+        let needs_threads = call.lane == Priority::Interactive && call.purpose != Purpose::Count;
         state.queue.push(call);
-        if lane == Priority::Interactive {
+        if needs_threads {
             state.make_way();
         }
         drop(state);

@@ -42,7 +42,7 @@ pub struct LaneStats {
     pub latency_p95: f64,
     /// 99th percentile of the same.
     pub latency_p99: f64,
-    /// Texts embedded a second.
+    /// Texts embedded a second, since the first call of that minute began.
     pub texts_per_second: f64,
 }
 
@@ -73,20 +73,21 @@ struct Slice {
 }
 
 impl Recorder {
-    /// A text was embedded.
-    pub fn text(&self, lane: Priority, tokens: usize, truncated: bool) {
+    /// A text of a call that began at `since` was embedded.
+    pub fn text(&self, lane: Priority, tokens: usize, truncated: bool, since: Instant) {
         let mut state = self.lock();
         state.texts += 1;
         state.tokens += tokens as u64;
         state.truncated += u64::from(truncated);
-        if let Some(slice) = state.lane(lane).current() {
+        if let Some(slice) = state.lane(lane).current(since) {
             slice.texts += 1;
         }
     }
 
     /// A call was answered.
     pub fn answered(&self, lane: Priority, latency: Duration) {
-        if let Some(slice) = self.lock().lane(lane).current() {
+        let since = Instant::now().checked_sub(latency).unwrap_or_else(Instant::now);
+        if let Some(slice) = self.lock().lane(lane).current(since) {
             let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
             slice.latencies.saturating_record(micros.max(1));
         }
@@ -138,18 +139,19 @@ impl Lane {
         }
     }
 
-    /// The slice of now; `None` only when a histogram cannot be made.
-    fn current(&mut self) -> Option<&mut Slice> {
+    /// The slice of now; `None` only when a histogram cannot be made. One that is new begins with the call that it is for, but
+    /// not before the last one ended, nor so long ago that it has ended itself.
+    fn current(&mut self, call: Instant) -> Option<&mut Slice> {
         self.forget_old();
-        if self
-            .slices
-            .back()
-            .is_none_or(|slice| slice.since.elapsed() >= SLICE)
-        {
+        let now = Instant::now();
+        let last_end = self.slices.back().map(|slice| slice.since + SLICE);
+        if last_end.is_none_or(|end| end <= now) {
+            let earliest = now.checked_sub(SLICE).unwrap_or(now);
+            let since = call.max(last_end.unwrap_or(earliest)).max(earliest);
             // One microsecond to an hour at two significant digits: about 30 KB.
             let latencies = Histogram::new_with_bounds(1, 3_600_000_000, 2).ok()?;
             self.slices.push_back(Slice {
-                since: Instant::now(),
+                since,
                 texts: 0,
                 latencies,
             });
@@ -194,7 +196,7 @@ mod tests {
         for millis in 1..=100 {
             recorder.answered(Priority::Bulk, Duration::from_millis(millis));
         }
-        recorder.text(Priority::Bulk, 7, true);
+        recorder.text(Priority::Bulk, 7, true, Instant::now());
         recorder.failed();
         let stats = recorder.snapshot([3, 4]);
         assert_eq!(
@@ -206,5 +208,20 @@ mod tests {
         assert!((stats.bulk.latency_p99 - 99.0).abs() < 1.0, "{stats:?}");
         assert!(stats.bulk.texts_per_second > 0.0);
         assert_eq!(stats.interactive.latency_p50, 0.0);
+    }
+
+    #[test]
+    fn the_speed_is_that_of_the_calls_and_not_of_the_time_since_their_first_answer() {
+        for (seconds, at_most) in [(2, 2.0), (10, 0.4), (3600, 0.4)] {
+            let Some(since) = Instant::now().checked_sub(Duration::from_secs(seconds)) else {
+                continue;
+            };
+            let recorder = Recorder::default();
+            for _ in 0..4 {
+                recorder.text(Priority::Bulk, 7, false, since);
+            }
+            let speed = recorder.snapshot([0, 0]).bulk.texts_per_second;
+            assert!(speed <= at_most && speed > 0.1, "{seconds} s: {speed}");
+        }
     }
 }

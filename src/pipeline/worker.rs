@@ -12,7 +12,6 @@ use super::queue::Role;
 use super::session::Model;
 use super::shared::{Running, Shared};
 use super::tokenizer::{Sequence, Tokenizer};
-use crate::config::Priority;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a call is rejected with that a worker panicked over.
@@ -20,9 +19,11 @@ fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "A worker panicked during a call")
 }
 
-/// How a run ended.
+/// How a piece of work ended.
 enum Ended {
     Whole,
+    /// With what became of each text.
+    Tokenized(Chunk, Vec<Option<Sequence>>),
     /// Not all of it ran, and the calls of what did not are rejected.
     Broken,
     /// None of it ran.
@@ -61,30 +62,30 @@ impl<M: Model> Worker<'_, M> {
             }
             drop(state);
             let ended = match work {
-                Work::Tokenize(chunk) => {
-                    self.tokenize(priority, &chunk);
-                    Ended::Whole
-                }
+                Work::Tokenize(chunk) => self.tokenize(chunk),
                 Work::Run(rows) => self.run(rows),
             };
+            // All under one lock: nobody is to see work that is ready and this worker still busy with making it so.
             state = shared.lock();
-            let is_done = matches!(ended, Ended::Whole);
+            let is_done = matches!(ended, Ended::Whole | Ended::Tokenized(..));
             state.queue.release(self.place, is_done, Instant::now());
-            if let Ended::GaveWay(rows) = ended {
-                match state.ended {
+            match ended {
+                Ended::Whole | Ended::Broken => {}
+                Ended::Tokenized(chunk, sequences) => state.queue.tokenized(priority, &chunk, sequences),
+                Ended::GaveWay(rows) => match state.ended {
                     // Whoever ended the embedder has not seen them, neither as what runs nor in the queue.
                     Some(refusal) => rows.iter().for_each(|row| {
                         row.entry.call.reject(refusal());
                     }),
                     None => state.queue.put_back(priority, rows),
-                }
+                },
             }
             // Who may take what depends on who is busy: what this worker must leave may now be another's.
             shared.work.notify_all();
         }
     }
 
-    fn tokenize(&self, priority: Priority, chunk: &Chunk) {
+    fn tokenize(&self, chunk: Chunk) -> Ended {
         let tokenize = |entry: &Entry| {
             let call = &entry.call;
             if call.is_settled() {
@@ -112,7 +113,7 @@ impl<M: Model> Worker<'_, M> {
             })
         };
         let sequences = chunk.entries.iter().map(guarded).collect();
-        self.shared.lock().queue.tokenized(priority, chunk, sequences);
+        Ended::Tokenized(chunk, sequences)
     }
 
     /// Runs rows together. When that fails, the rows of each call are run again by themselves, so that a call
@@ -199,9 +200,10 @@ impl<M: Model> Worker<'_, M> {
             let Row { entry, sequence } = row.borrow();
             // Counted first: whoever has the result can rely on the figures.
             let lane = entry.call.lane;
+            let tokens = sequence.ids.len();
             self.shared
                 .recorder
-                .text(lane, sequence.ids.len(), sequence.truncated());
+                .text(lane, tokens, sequence.truncated(), entry.call.accepted);
             let answering = |latency| self.shared.recorder.answered(lane, latency);
             entry.call.embedded(entry.index, sequence, vector, answering);
         }

@@ -239,7 +239,7 @@ fn attention_stays_within_its_text_and_its_result() {
 
 #[test]
 fn token_rows_and_normalisation_stay_within_their_tables_and_their_result() {
-    let (hidden, vocabulary, tokens) = (48, 3, 5);
+    let (hidden, vocabulary, tokens) = (48, 3, 17);
     let numbers = AtTheEnd::new(&noise(1, vocabulary * hidden, 1.0));
     let bytes = AtTheEnd::new(&vec![200_u8; vocabulary * hidden]);
     let ranges = AtTheEnd::new(&noise(2, 2 * vocabulary, 1.0));
@@ -252,7 +252,7 @@ fn token_rows_and_normalisation_stay_within_their_tables_and_their_result() {
         beta: beta.values(),
         epsilon: 1e-5,
     };
-    let ids = AtTheEnd::new(&[0_i64, 2, 1, 2, 2]);
+    let ids = AtTheEnd::new(&[0_i64, 2, 1, 2, 2, 1].repeat(3)[..tokens]);
     let addends = [Addend {
         ids: ids.values(),
         table: numbers.values(),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::call::Purpose;
 use super::super::lane::{Entry, Row};
 use super::*;
-use crate::config::MICRO_BATCH_TOKENS;
+use crate::config::{MICRO_BATCH_TOKENS, WINDOW_TEXTS};
 use crate::error::{Error, ErrorKind};
 
 /// What happens next; numbers are taken modulo what there is to choose from.
@@ -380,6 +380,72 @@ fn bulk_work_that_has_made_way_is_done_before_any_does_so_again() {
         is_running(&machine, 0) && is_busy(&machine, 1),
         "a narrow worker has the query"
     );
+}
+
+/// The calls of the texts that are tokenised next, each once, until nothing is left.
+fn order_of_calls(machine: &mut Machine) -> Vec<usize> {
+    let mut order = Vec::new();
+    while let Some(work) = machine.queue.lanes[1].take(machine.queue.last_window, 1, false) {
+        machine.queue.last_window += 1;
+        if let Work::Tokenize(chunk) = &work {
+            let calls = chunk.entries.iter().map(|entry| {
+                let same = |(call, _): &(Arc<Call>, _)| Arc::ptr_eq(call, &entry.call);
+                machine.calls.iter().position(same).unwrap()
+            });
+            order.extend(calls);
+            order.dedup();
+        }
+        machine.finish(Priority::Bulk, work, MICRO_BATCH_TOKENS);
+    }
+    order
+}
+
+#[test]
+fn calls_are_served_in_their_order_also_where_a_window_ends() {
+    for texts in [32, 100, 1000] {
+        let mut machine = Machine::new(2, true);
+        for _ in 0..100 {
+            machine.arrive(Priority::Bulk, vec!["x".to_owned(); texts]);
+        }
+        assert_eq!(
+            order_of_calls(&mut machine),
+            (0..100).collect::<Vec<_>>(),
+            "{texts} texts"
+        );
+    }
+}
+
+#[test]
+fn a_call_of_many_windows_lets_later_ones_in_between() {
+    let mut machine = Machine::new(2, true);
+    for texts in [1, 10 * WINDOW_TEXTS, 5, 7] {
+        machine.arrive(Priority::Bulk, vec!["x".to_owned(); texts]);
+    }
+    assert_eq!(order_of_calls(&mut machine), [0, 1, 2, 3, 1]);
+}
+
+#[test]
+fn bulk_work_is_served_after_so_much_interactive_work_as_may_overtake_it() {
+    let mut machine = Machine::new(0, true);
+    machine.arrive(Priority::Bulk, vec!["x".to_owned()]);
+    let mut served = Vec::new();
+    while served.len() < 40 {
+        machine.arrive(Priority::Interactive, vec!["a query".to_owned()]);
+        machine.step(&Step::Look(0));
+        let Doing::Busy(priority, _) = machine.workers[0].1 else {
+            panic!("nothing to do")
+        };
+        served.push(priority);
+        machine.step(&Step::Finish(0));
+    }
+    let places = served
+        .iter()
+        .enumerate()
+        .filter(|(_, priority)| **priority == Priority::Bulk);
+    let places: Vec<_> = places.map(|(place, _)| place).collect();
+    let overtakes = MAX_OVERTAKES as usize;
+    // It is tokenised and run.
+    assert_eq!(places, [overtakes, 2 * overtakes + 1]);
 }
 
 #[test]
