@@ -45,7 +45,10 @@ test('aborting a call under way rejects it with the reason and leaves the others
   await expect(other).resolves.toHaveLength(2);
 });
 
-test('a call of a real model rejects within 100 ms, and its run makes room for the next', async () => {
+test.each([
+  ['its signal', 'ERR_EMBED_ABORTED'],
+  ['its timeoutMs', 'ERR_EMBED_TIMEOUT'],
+])('a call of a real model rejects within 100 ms of %s, and its run makes room for the next', async (ended, code) => {
   const real = await Embedder.load({ model: miniLM(), threads: 1 });
   const long = Array.from(
     { length: 64 },
@@ -55,9 +58,11 @@ test('a call of a real model rejects within 100 ms, and its run makes room for t
   // The best of five: a busy machine fails nothing. Some 1 and 20 ms are measured.
   for (let i = 0; i < 5; i++) {
     const controller = new AbortController();
-    const call = rejection(real.embedBatch(long, { signal: controller.signal }), 'ERR_EMBED_ABORTED');
-    await sleep(200 + 50 * i);
-    const start = performance.now();
+    const wait = 200 + 50 * i;
+    const options = ended === 'its signal' ? { signal: controller.signal } : { timeoutMs: wait };
+    const start = performance.now() + wait;
+    const call = rejection(real.embedBatch(long, options), code);
+    await sleep(wait);
     controller.abort();
     await call;
     settled.push(performance.now() - start);
@@ -101,6 +106,18 @@ test('no listener stays behind, however the call ends', async () => {
   expect(getEventListeners(signal, 'abort')).toEqual([]);
   controller.abort();
   await expect(embedder.embedOne('a')).resolves.toHaveLength(32);
+});
+
+test('a signal that is aborted while the options are read', async () => {
+  const controller = new AbortController();
+  const options = {
+    signal: controller.signal,
+    get timeoutMs(): number {
+      controller.abort('already gone');
+      return 60_000;
+    },
+  };
+  expect((await rejection(embedder.embedBatch(many, options), 'ERR_EMBED_ABORTED')).cause).toBe('already gone');
 });
 
 test('aborting after the answer changes nothing', async () => {

@@ -18,8 +18,8 @@ interface Run {
     charsPerSecond: number;
     tokensPerSecond: number;
     successRate: number;
-    speedUp: number;
-    efficiency: number;
+    speedUp: number | null;
+    efficiency: number | null;
   }[];
 }
 
@@ -42,7 +42,7 @@ describe('a run', () => {
         '--sizes',
         '100,300',
         '--batches',
-        '1,4',
+        '4,1',
       ],
       ...['--max-concurrency', '3', '--iterations', '2'],
       ...['--export-csv', file('run.csv'), '--export-json', file('run.json'), '--report', file('run.html')],
@@ -59,10 +59,10 @@ describe('a run', () => {
   test('has the rows that were asked for, with consistent figures', () => {
     const { rows, model } = readRun('run.json');
     expect(rows.map(({ kind, textSize, batchSize, callers }) => [kind, textSize, batchSize, callers])).toEqual([
-      ['serial', 100, 1, 1],
       ['serial', 100, 4, 1],
-      ['serial', 300, 1, 1],
+      ['serial', 100, 1, 1],
       ['serial', 300, 4, 1],
+      ['serial', 300, 1, 1],
       ['concurrent', 1000, 32, 1],
       ['concurrent', 1000, 32, 2],
       ['concurrent', 1000, 32, 3],
@@ -76,7 +76,7 @@ describe('a run', () => {
       expect(row.charsPerSecond).toBeCloseTo(row.textsPerSecond * row.textSize);
       // The texts are longer than the model reads.
       expect(row.tokensPerSecond).toBeCloseTo(row.textsPerSecond * model.maxTokens);
-      expect(row.efficiency).toBeCloseTo(row.speedUp / row.callers);
+      expect(row.efficiency).toBeCloseTo((row.speedUp ?? NaN) / row.callers);
     }
     const [alone, , three] = rows.slice(4);
     expect(alone?.speedUp).toBe(1);
@@ -95,6 +95,8 @@ describe('a run', () => {
     expect(page).toContain('Throughput by batch size');
     expect(page).toContain('Latency per call, 300 characters per text');
     expect(page).toContain('Throughput by concurrent callers');
+    // In ascending order, whatever was asked for: the plot library takes it for granted.
+    expect(page).toContain('"x":{"label":"texts per call","values":[1,4]}');
     expect(page).toContain('uPlot=function');
     expect(page).not.toMatch(/(?:src|href)=|@import|url\(/);
   });
@@ -105,12 +107,18 @@ test('calls that fail are told, and have an exit status of their own', () => {
   const model = makeVariant(folder, 'fails-at-run');
   const { status, stdout } = cli(
     ...['bench', '--model', model, '--sizes', '5,200', '--batches', '2', '--max-concurrency', '1', '--iterations', '1'],
-    ...['--export-json', file('failed.json')],
+    ...['--export-json', file('failed.json'), '--export-csv', file('failed.csv')],
   );
   expect(status).toBe(3);
   expect(stdout).toContain('Failed calls:');
   expect(stdout).toContain('1 caller, 2 texts of 200 characters: ');
-  expect(readRun('failed.json').rows.map(({ successRate }) => successRate)).toEqual([1, 0, 0, 0, 0]);
+  const { rows } = readRun('failed.json');
+  expect(rows.map(({ successRate }) => successRate)).toEqual([1, 0, 0, 0, 0]);
+  expect(rows.map(({ speedUp, efficiency }) => [speedUp, efficiency])).toEqual([
+    [1, 1],
+    ...Array.from({ length: 4 }, () => [null, null]),
+  ]);
+  expect(readFileSync(file('failed.csv'), 'utf8')).toMatch(/,0\.0000,,\n$/);
 });
 
 test.each([

@@ -1,10 +1,11 @@
 // What a call promises: one vector a text, in order, the same whatever came with it, as views over one buffer.
 
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Embedder } from 'sentence-embedder';
 import { expectVectors, rejection } from './support/expectations';
 import { modelFolder, reference, texts } from './support/fixtures';
-import { ROOT, runNode, SLOWNESS } from './support/processes';
+import { block, ROOT, runNode, runScript, SLOWNESS } from './support/processes';
 
 const model = modelFolder('bert');
 const { vectors: expected, tolerance, tokenCounts, maxTokens } = reference('bert');
@@ -145,6 +146,31 @@ test('onProgress rises to the number of texts', async () => {
   expect(reports.every((report) => report[1] === 3000)).toBe(true);
 });
 
+test('onProgress comes at most 20 times a second, also after the thread was busy', async () => {
+  const times: number[] = [];
+  const many = Array.from({ length: 60_000 }, (_, i) => `text number ${String(i)} ${'and more '.repeat(8)}`);
+  const call = embedder.embedBatch(many, { onProgress: () => times.push(performance.now()) });
+  block(2000);
+  await call;
+  expect(times.length).toBeGreaterThan(5);
+  const within = (second: number): number => times.filter((time) => time >= second && time < second + 1000).length;
+  expect(Math.max(...times.map(within))).toBeLessThanOrEqual(20);
+});
+
+test('onProgress is silent once the call is rejected', async () => {
+  const controller = new AbortController();
+  let reports = 0;
+  const onProgress = (): void => {
+    reports++;
+    controller.abort();
+  };
+  const many = Array.from({ length: 20_000 }, (_, i) => `text number ${String(i)}`);
+  await rejection(embedder.embedBatch(many, { onProgress, signal: controller.signal }), 'ERR_EMBED_ABORTED');
+  const before = reports;
+  await sleep(200);
+  expect([before, reports]).toEqual([1, 1]);
+});
+
 test('onProgress ends with the number of texts under fake timers too', async () => {
   const reports: [number, number][] = [];
   jest.useFakeTimers();
@@ -198,6 +224,26 @@ test('the threads on which Node reads files are free while texts are embedded', 
     stdout: 'read\nERR_EMBED_CLOSED\n',
     stderr: '',
   });
+});
+
+test('an idle embedder uses no processor time', () => {
+  // A thread that spins or polls would use a good part of these two seconds.
+  const { stdout, ...ending } = runScript(`
+    const { Embedder } = require('sentence-embedder');
+    const sleep = require('node:timers/promises').setTimeout;
+    (async () => {
+      const embedder = await Embedder.load({ model: ${JSON.stringify(model)}, threads: 4 });
+      await Promise.all([embedder.embedOne('a'), embedder.embedBatch(Array(1000).fill('b'), { timeoutMs: 60000 })]);
+      await sleep(500);
+      const before = process.cpuUsage();
+      await sleep(2000);
+      const { user, system } = process.cpuUsage(before);
+      console.log((user + system) / 1e6);
+      await embedder.close();
+    })();
+  `);
+  expect(ending).toEqual({ status: 0, signal: null, stderr: '' });
+  expect(Number(stdout)).toBeLessThan(0.2 * SLOWNESS);
 });
 
 test('timeoutMs', async () => {

@@ -120,8 +120,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const close of opened.reverse()) await close();
-  for (const child of processes) child.kill('SIGKILL');
+  try {
+    for (const close of opened.reverse()) await close();
+  } finally {
+    for (const child of processes) child.kill('SIGKILL');
+  }
 });
 
 test('it asks for the packages that are tested here', () => {

@@ -26,6 +26,8 @@ export async function settle<T>(options: unknown, start: () => NativeJob<T>): Pr
     cancel = () => {
       job.cancel();
     };
+    // Reading the arguments runs code of the caller's, where they have getters: it may have aborted the signal.
+    if (signal.aborted) cancel();
     return await job.promise;
   } catch (error) {
     throw codeOf(error) === 'ERR_EMBED_ABORTED' ? abortedError(signal) : fromNative(error);

@@ -15,8 +15,12 @@ import type {
   StreamOptions,
 } from './types.js';
 
-/** Kept, as jest's fake timers replace it with one that only they run. */
+/** Kept, as jest's fake timers replace them with ones that only they run. */
 const microtask = queueMicrotask;
+const now = performance.now.bind(performance);
+
+/** Most progress reports of a call in a second. */
+const REPORTS_PER_SECOND = 20;
 
 /** What `embedOne` implies. */
 export const ONE: CallDefaults = { priority: 'interactive', single: true };
@@ -181,7 +185,8 @@ function onEventOf(options: LoadOptions | undefined): ((event: LoadEvent) => voi
 
 /**
  * The options with an `onProgress` that is silent once the call is settled: reports and the result come to this thread
- * on different ways, so that a report may be the later one. `finish` makes the last report.
+ * on different ways, so that a report may be the later one. It leaves out reports that come too fast, as those do that have
+ * waited for a busy thread. `finish` makes the last report.
  */
 function watchProgress(options: unknown): { options: unknown; finish: (total: number) => void; end: () => void } {
   const onProgress: unknown = typeof options === 'object' ? (options as EmbedOptions | null)?.onProgress : undefined;
@@ -190,9 +195,20 @@ function watchProgress(options: unknown): { options: unknown; finish: (total: nu
   const report = (done: number, total: number): void => {
     if (!settled) (onProgress as (done: number, total: number) => void)(done, total);
   };
+  const times: number[] = [];
+  const reportIfDue = (done: number, total: number): void => {
+    const [oldest] = times;
+    // One of a second's reports is kept for the last one.
+    if (oldest !== undefined && times.length === REPORTS_PER_SECOND - 1) {
+      if (now() - oldest <= 1000) return;
+      times.shift();
+    }
+    times.push(now());
+    report(done, total);
+  };
   return {
     // Over the options and not a copy of them, so that what they inherit counts as it does without a callback.
-    options: Object.create(options as EmbedOptions, { onProgress: { value: report, enumerable: true } }),
+    options: Object.create(options as EmbedOptions, { onProgress: { value: reportIfDue, enumerable: true } }),
     finish: (total) => {
       if (total > 0) microtask(report.bind(null, total, total));
     },

@@ -186,7 +186,8 @@ export interface LoadOptions {
    */
   prepare?: boolean | undefined;
   /**
-   * Number of threads that compute: from 1 to 256.
+   * Number of threads that compute: from 1 to 256. A query that comes during bulk work has as many of its own, to which those
+   * of the bulk work give way by a lower priority.
    * @defaultValue the physical cores available to this process, at most 8
    */
   threads?: number | undefined;
@@ -243,8 +244,8 @@ export interface EmbedOptions {
    */
   normalize?: boolean | undefined;
   /**
-   * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
-   * texts. If it throws, the error is reported as an uncaught exception and the call continues.
+   * Called on the JavaScript thread as texts are completed, at most 20 times a second and never after the call is settled.
+   * `done` never decreases and ends at `total`, the number of texts. If it throws, the error is reported as an uncaught exception and the call continues.
    */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -326,7 +327,7 @@ export interface EmbedderStats {
   tokens: number;
   /** Number of texts whose end was cut off. */
   truncated: number;
-  /** Number of rejected calls, except those ended by their signal or by closing. */
+  /** Number of rejected calls, except those with invalid arguments and those ended by their signal or by closing. */
   failures: number;
   /** Statistics for each {@link Priority}. */
   lanes: Record<Priority, LaneStats>;
@@ -340,7 +341,7 @@ export interface LaneStats {
   queueDepth: number;
   /** Percentiles of the time from call to result, in milliseconds; 0 if there was none. */
   latencyMs: { p50: number; p95: number; p99: number };
-  /** Texts embedded per second. */
+  /** Texts embedded per second since the first call of that minute began. */
   textsPerSecond: number;
 }
 

@@ -27,7 +27,7 @@ export function charts(rows: readonly Row[]): Chart[] {
 }
 
 function throughputByBatch(rows: readonly Row[]): Chart {
-  const batches = distinct(rows, (row) => row.batchSize);
+  const batches = axis(rows, (row) => row.batchSize);
   return {
     title: 'Throughput by batch size',
     x: { label: 'texts per call', values: batches },
@@ -43,7 +43,7 @@ function throughputByBatch(rows: readonly Row[]): Chart {
 }
 
 function latencyByBatch(rows: readonly Row[]): Chart {
-  const batches = distinct(rows, (row) => row.batchSize);
+  const batches = axis(rows, (row) => row.batchSize);
   return {
     title: `Latency per call, ${String(rows[0]?.textSize ?? 0)} characters per text`,
     x: { label: 'texts per call', values: batches },
@@ -56,7 +56,7 @@ function latencyByBatch(rows: readonly Row[]): Chart {
 }
 
 function scaling(rows: readonly Row[]): Chart {
-  const callers = distinct(rows, (row) => row.callers);
+  const callers = axis(rows, (row) => row.callers);
   const pairs = distinct(rows, (row) => `${String(row.batchSize)} texts of ${String(row.textSize)} characters`);
   return {
     title: 'Throughput by concurrent callers',
@@ -81,4 +81,9 @@ function scaling(rows: readonly Row[]): Chart {
 
 function distinct<T>(rows: readonly Row[], of: (row: Row) => T): T[] {
   return [...new Set(rows.map(of))];
+}
+
+/** In ascending order, which the plot library takes for granted of an axis. */
+function axis(rows: readonly Row[], of: (row: Row) => number): number[] {
+  return distinct(rows, of).sort((a, b) => a - b);
 }

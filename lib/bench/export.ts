@@ -31,8 +31,8 @@ const COLUMNS: readonly (readonly [name: string, value: (row: Row) => string | n
   ['chars_per_second', (row) => row.charsPerSecond.toFixed(0)],
   ['tokens_per_second', (row) => row.tokensPerSecond.toFixed(0)],
   ['success_rate', (row) => row.successRate.toFixed(4)],
-  ['speed_up', (row) => row.speedUp.toFixed(3)],
-  ['efficiency', (row) => row.efficiency.toFixed(3)],
+  ['speed_up', (row) => row.speedUp?.toFixed(3) ?? ''],
+  ['efficiency', (row) => row.efficiency?.toFixed(3) ?? ''],
 ];
 
 /** One line a row under a line of names. No value has a comma, so none needs quotes. */

@@ -15,10 +15,10 @@ export interface Row extends Scenario {
   readonly tokensPerSecond: number;
   /** Share of the calls that were answered, from 0 to 1. */
   readonly successRate: number;
-  /** Throughput in relation to one caller with the same texts. */
-  readonly speedUp: number;
+  /** Throughput in relation to one caller with the same texts; `null` if all calls of that one failed. */
+  readonly speedUp: number | null;
   /** `speedUp` divided by the number of callers. */
-  readonly efficiency: number;
+  readonly efficiency: number | null;
   /** What the calls that failed said, each message once. */
   readonly failures: readonly string[];
 }
@@ -38,15 +38,16 @@ export async function measure(
   const rows: Row[] = [];
   for (const scenario of scenarios) {
     const figures = await runScenario(embedder, scenario, signal);
-    const alone = rows.find(
-      (row) =>
-        row.kind === scenario.kind &&
-        row.callers === 1 &&
-        row.textSize === scenario.textSize &&
-        row.batchSize === scenario.batchSize,
-    );
-    const speedUp = alone && alone.textsPerSecond > 0 ? figures.textsPerSecond / alone.textsPerSecond : 1;
-    rows.push({ ...scenario, ...figures, speedUp, efficiency: speedUp / scenario.callers });
+    const alone =
+      rows.find(
+        (row) =>
+          row.kind === scenario.kind &&
+          row.callers === 1 &&
+          row.textSize === scenario.textSize &&
+          row.batchSize === scenario.batchSize,
+      ) ?? figures;
+    const speedUp = alone.textsPerSecond > 0 ? figures.textsPerSecond / alone.textsPerSecond : null;
+    rows.push({ ...scenario, ...figures, speedUp, efficiency: speedUp === null ? null : speedUp / scenario.callers });
     onDone(scenarioName(scenario));
   }
   return rows;

@@ -26,8 +26,8 @@ const COLUMNS: readonly (readonly [title: string, value: (row: Row) => string])[
   ['chars/s', (row) => whole(row.charsPerSecond)],
   ['tokens/s', (row) => whole(row.tokensPerSecond)],
   ['success', (row) => percent(row.successRate)],
-  ['speed-up', (row) => row.speedUp.toFixed(2)],
-  ['efficiency', (row) => percent(row.efficiency)],
+  ['speed-up', (row) => row.speedUp?.toFixed(2) ?? '-'],
+  ['efficiency', (row) => (row.efficiency === null ? '-' : percent(row.efficiency))],
 ];
 
 /** The page. */
