@@ -3,7 +3,7 @@
 // bench/results/latest.json and prints the tables.
 
 import { fork } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,10 +82,10 @@ const run = {
 };
 
 const participants = names.filter((name) => !(name in absent));
-// What is done once for a model and a machine is no part of any round, but is told.
+// What is done once for a model and a machine is no part of any round, but is told: so it is done again in each run.
+rmSync(join(BENCH_CACHE, 'models'), { recursive: true, force: true });
 for (const name of participants.filter((name) => CONTENDERS[name]?.own)) {
-  const prepared = existsSync(join(BENCH_CACHE, 'models'));
-  const result = await attempt(name, [], threads, prepared ? 'prepare (perhaps already done)' : 'prepare');
+  const result = await attempt(name, [], threads, 'first start');
   if (result) run.firstStarts[name] = result.startMs;
 }
 for (let round = 1; round <= rounds; round += 1) {

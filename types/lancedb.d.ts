@@ -82,8 +82,8 @@ export declare interface EmbedOptions {
      */
     normalize?: boolean | undefined;
     /**
-     * Called on the JavaScript thread as texts are completed. `done` never decreases and ends at `total`, the number of
-     * texts. If it throws, the error is reported as an uncaught exception and the call continues.
+     * Called on the JavaScript thread as texts are completed, at most 20 times a second and never after the call is settled.
+     * `done` never decreases and ends at `total`, the number of texts. If it throws, the error is reported as an uncaught exception and the call continues.
      */
     onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -160,7 +160,8 @@ export declare interface LoadOptions {
      */
     prepare?: boolean | undefined;
     /**
-     * Number of threads that compute: from 1 to 256.
+     * Number of threads that compute: from 1 to 256. A query that comes during bulk work has as many of its own, to which those
+     * of the bulk work give way by a lower priority.
      * @defaultValue the physical cores available to this process, at most 8
      */
     threads?: number | undefined;
