@@ -138,8 +138,9 @@ export declare interface IEmbedderConfig {
      */
     normalizeVectors?: boolean | undefined;
     /**
-     * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. For
-     * kinds that use HTTP it is at most 300,000, which is Node's own limit.
+     * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count, except
+     * for one: the kinds that run the model here have two bulk batches under way at once. For kinds that use HTTP it is at most
+     * 300,000, which is Node's own limit.
      * @defaultValue `30000`
      */
     timeout?: number | undefined;
@@ -229,8 +230,9 @@ export declare abstract class ManagedEmbedder implements IEmbedder {
     /** Whether `maxFilesBeforeRestart` or `maxMemoryMB` is reached; false without a session. */
     shouldRestart(): Promise<boolean>;
     /**
-     * Replaces the session with a fresh one; the old one completes its calls first. Without a session it does the same as
-     * `initialize`. Rejects if the start fails; the old session then stays, unless the two cannot exist at the same time.
+     * Replaces the session with a fresh one; the old one completes its calls first. Without a session, and after it has failed
+     * for good, it does the same as `initialize`. Rejects if the start fails or the model now has another vector space; the old
+     * session then stays, unless the two cannot exist at the same time.
      */
     restart(): Promise<void>;
     /**

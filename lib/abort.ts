@@ -16,7 +16,7 @@ export async function answer<T>(start: () => Promise<T>): Promise<T> {
 export async function settle<T>(options: unknown, start: () => NativeJob<T>): Promise<T> {
   const signal = signalOf(options);
   if (!signal) return answer(() => start().promise);
-  if (signal.aborted) throw abortedError(signal);
+  if (isAborted(signal)) throw abortedError(signal);
 
   // Listens before it starts: a signal that throws then leaves no job behind, whose error nobody would handle.
   let cancel: (() => void) | undefined;
@@ -27,7 +27,7 @@ export async function settle<T>(options: unknown, start: () => NativeJob<T>): Pr
       job.cancel();
     };
     // Reading the arguments runs code of the caller's, where they have getters: it may have aborted the signal.
-    if (signal.aborted) cancel();
+    if (isAborted(signal)) cancel();
     return await job.promise;
   } catch (error) {
     throw codeOf(error) === 'ERR_EMBED_ABORTED' ? abortedError(signal) : fromNative(error);
@@ -35,6 +35,9 @@ export async function settle<T>(options: unknown, start: () => NativeJob<T>): Pr
     stopListening();
   }
 }
+
+/** In a function, as the compiler takes a property for what it was when it was last looked at. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 /** Waits for work that calls share, but no longer than until the options' signal is aborted. The work itself goes on. */
 export async function waitFor<T>(start: () => Promise<T>, options: unknown): Promise<T> {

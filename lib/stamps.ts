@@ -149,7 +149,9 @@ export async function checkIndexStamp(
 const SENTENCE_TRANSFORMERS: ReadonlySet<EmbedderKind> = new Set(['native', 'sidecar']);
 
 function compare(was: VectorSpace, now: VectorSpace): Pick<IndexCheck, 'verdict' | 'reason'> {
-  if (was.fingerprint !== null && was.fingerprint === now.fingerprint && was.kind === now.kind) {
+  // Not every kind's fingerprint tells of its vectors' length and scale.
+  const isSameShape = was.dimension === now.dimension && was.normalize === now.normalize;
+  if (was.fingerprint !== null && was.fingerprint === now.fingerprint && was.kind === now.kind && isSameShape) {
     return { verdict: 'match', reason: `The index was made with ${title(now)}, the same model` };
   }
   const related = SENTENCE_TRANSFORMERS.has(was.kind) && SENTENCE_TRANSFORMERS.has(now.kind);
@@ -223,7 +225,8 @@ function folderName(path: string): string {
   return path.split(/[/\\]/).findLast((part) => part !== '') ?? path;
 }
 
-function title({ kind, model, precision }: VectorSpace): string {
+/** The model, as messages name it. */
+export function title({ kind, model, precision }: VectorSpace): string {
   return `${model} (${precision === null ? kind : `${kind}, ${precision}`})`;
 }
 

@@ -164,7 +164,8 @@ export declare class SentenceEmbedding extends BaseEmbedding {
     /** Returns the vector of a question, in the interactive lane; `null` if it has no text. */
     getQueryEmbedding(query: Parameters<BaseEmbedding['getQueryEmbedding']>[0]): Promise<number[] | null>;
     /**
-     * Returns one vector per text, in the bulk lane. `progressCallback` receives the number of texts done and of all texts.
+     * Returns one vector per text, in the bulk lane. `progressCallback` receives the number of texts done and of all texts;
+     * `logProgress` and `logger` have no effect.
      */
     getTextEmbeddingsBatch(texts: string[], options?: BaseEmbeddingOptions): Promise<number[][]>;
 }

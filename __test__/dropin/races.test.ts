@@ -112,6 +112,56 @@ test('an embedder that has failed for good is not ready until a restart has work
   expect(await embedder.embed(['a'])).toHaveLength(1);
 });
 
+test('a restart and an initialize at once, after a failure for good, are one start', async () => {
+  let well = true;
+  const embed: EmbedFunction = (texts, options) => (well ? ones(texts, options) : Promise.reject(new Error('gone')));
+  const embedder = new CustomEmbedder({ custom: { embed, fingerprint: 'mine' }, retryDelay: 1 });
+  await embedder.initialize();
+  well = false;
+  await rejection(embedder.embed(['a']), 'ERR_EMBED_INFERENCE');
+  well = true;
+  expect(await Promise.all([embedder.restart(), embedder.initialize()])).toEqual([undefined, true]);
+  expect(await embedder.embed(['a'])).toHaveLength(1);
+});
+
+test('an initialize during a restart, of a session that meanwhile fails for good, starts another', async () => {
+  let broken = false;
+  let pause = 0;
+  const embed: EmbedFunction = async (texts, options) => {
+    if (broken) throw new Error('gone');
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    return ones(texts, options);
+  };
+  const embedder = new CustomEmbedder({ custom: { embed, fingerprint: 'mine' }, autoRestart: false });
+  await embedder.initialize();
+  pause = 300;
+  const restart = embedder.restart().then(
+    () => true,
+    () => false,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  broken = true;
+  await embedder.embed(['a']).catch(() => undefined);
+  broken = false;
+  expect(await embedder.initialize()).toBe(true);
+  await restart;
+  expect(await embedder.embed(['a'])).toHaveLength(1);
+});
+
+test('a session with other vectors does not take the place of the one before', async () => {
+  let length = 3;
+  const embed: EmbedFunction = (texts) => Promise.resolve(texts.map(() => Array<number>(length).fill(1)));
+  const embedder = new CustomEmbedder({ custom: { embed, fingerprint: 'mine' } });
+  await embedder.initialize();
+  length = 4;
+  const error = await rejection(embedder.restart(), 'ERR_EMBED_MODEL_INVALID');
+  expect(error.message).toMatch(/3 numbers, but .* 4 numbers/);
+  expect(embedder.space?.dimension).toBe(3);
+  await embedder.shutdown();
+  expect(await embedder.initialize()).toBe(true);
+  expect(embedder.space?.dimension).toBe(4);
+});
+
 test('a shutdown does not wait for the question whether a session is well', async () => {
   let well = true;
   const embed: EmbedFunction = (texts, options) => {

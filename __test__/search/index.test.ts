@@ -112,6 +112,34 @@ test('lines may end in any way, and nothing in a text steers the terminal', asyn
   expect((await pathsIn(database)).map((path) => path.slice(folder.length))).toEqual(['/a.md', '/b.md', '/sub/c.md']);
 });
 
+// Windows has no such permissions.
+(process.platform === 'win32' ? test.skip : test)('a folder that cannot be listed is an error', () => {
+  const folder = at('unlisted');
+  writeFiles(folder, { 'a.md': 'A.' });
+  chmodSync(parent, 0o777);
+  chmodSync(folder, 0o300);
+  const asOther = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const cli = join(ROOT, 'dist', 'cli.js');
+  const args = [cli, 'index', folder, '--db', at('unlisted.index'), '--model', model, '--cache-dir', at('cache')];
+  const { status, stderr } = runNode(args, asOther);
+  chmodSync(folder, 0o755);
+  expect(stderr).toContain(`FOLDER ${folder} cannot be read (EACCES)`);
+  expect(status).toBe(1);
+});
+
+test('what was indexed of a hidden folder by itself stays', async () => {
+  const [folder, database] = [at('open'), at('open.index')];
+  writeFiles(folder, { 'a.md': 'A.', '.hidden/b.md': 'B.', 'node_modules/c.md': 'C.' });
+  indexFolder(join(folder, '.hidden'), database, model);
+  indexFolder(join(folder, 'node_modules'), database, model);
+  expect(indexFolder(folder, database, model).stdout).toContain('1 added, 0 changed, 0 removed');
+  expect((await pathsIn(database)).map((path) => path.slice(folder.length))).toEqual([
+    '/.hidden/b.md',
+    '/a.md',
+    '/node_modules/c.md',
+  ]);
+});
+
 test('a folder is the same by every link that leads to it, and so is the index', async () => {
   const [folder, link, database] = [at('itself'), at('link'), at('itself', 'index')];
   writeFiles(folder, { 'a.md': 'A.' });

@@ -64,6 +64,15 @@ test('pull --precision int8 prepares the model in the cache, and rm removes that
   expect(copies()).toHaveLength(1);
 });
 
+test('pull --precision int8 fails if the copy cannot be made, and says why', async () => {
+  const cache = fresh();
+  writeFileSync(join(cache, 'prepared'), 'no folder');
+  const { status, stdout, stderr } = await cli(cache, 'pull', MODEL, '--precision', 'int8', '--cache-dir', cache);
+  expect(stderr).toMatch(/^Warning: .*$/m);
+  expect(stderr).toContain('The model could be loaded in fp32 only, not in int8');
+  expect([status, stdout]).toEqual([1, '']);
+});
+
 test('pull --precision int8 --out makes a folder with 8-bit weights', async () => {
   const folder = join(fresh(), 'bundle');
   const pulled = await cli(fresh(), 'pull', MODEL, '--precision', 'int8', '--out', folder);

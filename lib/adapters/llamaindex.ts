@@ -59,7 +59,8 @@ export class SentenceEmbedding extends BaseEmbedding {
   }
 
   /**
-   * Returns one vector per text, in the bulk lane. `progressCallback` receives the number of texts done and of all texts.
+   * Returns one vector per text, in the bulk lane. `progressCallback` receives the number of texts done and of all texts;
+   * `logProgress` and `logger` have no effect.
    */
   override getTextEmbeddingsBatch(texts: string[], options?: BaseEmbeddingOptions): Promise<number[][]> {
     const onProgress = options?.progressCallback;

@@ -17,7 +17,11 @@ export function resultTable({ model, machine, rows }: BenchRun): string {
       ['characters', 'texts', 'callers', 'speed-up', 'efficiency'],
       rows,
       'concurrent',
-      (row) => [String(row.callers), row.speedUp?.toFixed(2) ?? '-', row.efficiency === null ? '-' : percent(row.efficiency)],
+      (row) => [
+        String(row.callers),
+        row.speedUp?.toFixed(2) ?? '-',
+        row.efficiency === null ? '-' : percent(row.efficiency),
+      ],
     ),
     failures(rows),
   ]

@@ -1,7 +1,7 @@
 /** `index`: makes the texts below a folder searchable by meaning, and keeps them so. */
 
 import { realpathSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { alone } from '../search/alone.js';
@@ -9,7 +9,7 @@ import { indexFolder, type Indexed, type Watch } from '../search/indexing.js';
 import { lanceDb } from '../search/lance.js';
 import { keepNamedModel, withNamedModel } from '../search/named-model.js';
 import { Store } from '../search/store.js';
-import { EXTENSIONS } from '../search/walk.js';
+import { EXTENSIONS, unreadable } from '../search/walk.js';
 import { say, text, UsageError, type Command } from './command.js';
 import { count, printable } from './format.js';
 import { loadOptions, MODEL_OPTIONS, modelDetails, withModel } from './model-options.js';
@@ -53,6 +53,9 @@ export const index: Command = {
     const [wanted, database] = [resolve(given), resolve(db)];
     const there = await stat(wanted).catch(() => undefined);
     if (!there?.isDirectory()) throw new UsageError(`Expected an existing folder for FOLDER but received ${wanted}`);
+    await readdir(wanted).catch((cause: unknown) => {
+      throw new Error(`FOLDER ${wanted} ${unreadable(cause, wanted)}`, { cause });
+    });
 
     // Before the model, which may have to be fetched.
     const lance = lanceDb();

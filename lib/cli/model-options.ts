@@ -44,11 +44,18 @@ export function loadOptions(input: Input): LoadOptions {
   return options;
 }
 
+/** Refuses what a load falls back to when the 8-bit copy cannot be made: whoever names a precision means it. */
+export function expectPrecision(wanted: string | undefined, loaded: Precision): void {
+  if (wanted === undefined || wanted === loaded) return;
+  throw new Error(`The model could be loaded in ${loaded} only, not in ${wanted}: the warning above says why`);
+}
+
 /** Loads the model, hands it to `use` and closes it. What the load does is shown on stderr: it may be the first of this model. */
 export async function withModel(options: LoadOptions, use: (embedder: Embedder) => Promise<void>): Promise<void> {
   const { show, end } = progressOn(process.stderr);
   const embedder = await Embedder.load({ ...options, onProgress: show }).finally(end);
   try {
+    expectPrecision(options.precision, embedder.info.precision);
     await use(embedder);
   } finally {
     await embedder.close();

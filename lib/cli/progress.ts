@@ -48,6 +48,7 @@ export function progressOn(out: NodeJS.WriteStream): { show: (event: LoadEvent) 
     } else {
       end();
       if (event.type === 'preparing') out.write(`Preparing ${event.model}…\n`);
+      if (event.type === 'warning') out.write(`Warning: ${event.message}\n`);
     }
   };
   return { show, end };

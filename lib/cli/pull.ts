@@ -3,6 +3,7 @@
 import { nativeAddon } from '../native.js';
 import { say, type Command } from './command.js';
 import { bytes, count } from './format.js';
+import { expectPrecision } from './model-options.js';
 import { STORE_DETAILS, STORE_OPTIONS, storeOptions, withProgress } from './store-options.js';
 
 export const pull: Command = {
@@ -27,7 +28,9 @@ export const pull: Command = {
       // A load makes the copy, so that the user's first one need not.
       const load = { ...request, offline: true };
       const embedder = await withProgress(load, (show) => nativeAddon().NativeEmbedder.load(load, show));
+      const { precision } = embedder.info();
       await embedder.close();
+      expectPrecision('int8', precision);
     }
     say(`${pulled.model} at ${pulled.revision}: ${count(pulled.files, 'file')}, ${bytes(pulled.bytes)}`);
     say(pulled.path);

@@ -8,6 +8,7 @@ import { embedError } from '../errors.js';
 import type { EmbedError } from '../types.js';
 import { atMost } from './batches.js';
 import type { Order, Report } from './isolated-protocol.js';
+import { untilAborted } from './signals.js';
 
 /** How long the process may take to end by itself. */
 const STOP_MS = 5000;
@@ -72,9 +73,10 @@ export class EmbedderProcess {
     child.hold(false);
   }
 
-  static async start(onReport: (report: Report) => void): Promise<EmbedderProcess> {
+  /** Rejects when the signal is aborted before it has started. */
+  static async start(signal: AbortSignal, onReport: (report: Report) => void): Promise<EmbedderProcess> {
     const isElectronMain = isMainThread && (process as { type?: string }).type === 'browser';
-    return new EmbedderProcess(isElectronMain ? await utilityProcess() : nodeChild(), onReport);
+    return new EmbedderProcess(isElectronMain ? await utilityProcess(signal) : nodeChild(), onReport);
   }
 
   get pid(): number | undefined {
@@ -172,7 +174,7 @@ interface Electron {
   };
 }
 
-async function utilityProcess(): Promise<Child> {
+async function utilityProcess(signal: AbortSignal): Promise<Child> {
   let electron: Electron;
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- it is there in Electron only; within a try bundlers leave it
@@ -180,7 +182,8 @@ async function utilityProcess(): Promise<Child> {
   } catch (cause) {
     throw embedError('ERR_EMBED_RUNTIME_NOT_FOUND', "Electron's utility processes are not available", { cause });
   }
-  await electron.app.whenReady();
+  const { app } = electron;
+  await untilAborted(signal, () => app.whenReady());
   const child = electron.utilityProcess.fork(PROGRAM, [], {
     stdio: ['ignore', 'ignore', 'pipe'],
     execArgv: [],

@@ -58,8 +58,9 @@ export interface IEmbedderConfig {
    */
   normalizeVectors?: boolean | undefined;
   /**
-   * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count. For
-   * kinds that use HTTP it is at most 300,000, which is Node's own limit.
+   * The time limit of one batch in milliseconds: from 1 to 2,147,483,647. Waiting for earlier batches does not count, except
+   * for one: the kinds that run the model here have two bulk batches under way at once. For kinds that use HTTP it is at most
+   * 300,000, which is Node's own limit.
    * @defaultValue `30000`
    */
   timeout?: number | undefined;

@@ -77,7 +77,8 @@ class IsolatedEngine implements Engine {
     const space = new Promise<VectorSpace>((resolve, reject) => {
       [loaded, failed] = [resolve, reject];
     });
-    const child = await EmbedderProcess.start((report) => {
+    space.catch(() => undefined); // it may fail before anyone waits for it
+    const child = await EmbedderProcess.start(signal, (report) => {
       if (report.type === 'stage') tell(...report.stage);
       if (report.type === 'loaded') loaded(report.space);
       if (report.type === 'failed') failed(unpacked(report.error));

@@ -130,11 +130,12 @@ export abstract class ManagedEmbedder implements IEmbedder {
   }
 
   /**
-   * Replaces the session with a fresh one; the old one completes its calls first. Without a session it does the same as
-   * `initialize`. Rejects if the start fails; the old session then stays, unless the two cannot exist at the same time.
+   * Replaces the session with a fresh one; the old one completes its calls first. Without a session, and after it has failed
+   * for good, it does the same as `initialize`. Rejects if the start fails or the model now has another vector space; the old
+   * session then stays, unless the two cannot exist at the same time.
    */
   async restart(): Promise<void> {
-    if (!this.#open) {
+    if (!this.#isReady) {
       if (await this.initialize()) return;
       throw this.lastError ?? notInitialized();
     }
@@ -179,7 +180,7 @@ export abstract class ManagedEmbedder implements IEmbedder {
       if (this.#problems.length > 0) throw embedError('ERR_EMBED_INVALID_ARGUMENT', this.#problems.join('; '));
       this.#life.abort(this.#sessions.failure); // calls of a life that has failed have nothing to wait for
       this.#life = life;
-      this.#sessions.begin(life.signal);
+      await this.#sessions.begin(life.signal);
       if (this.#settings.autoStart) await this.#sessions.replace();
       throwIfAborted(signal);
       this.#reporter.lastError = undefined;

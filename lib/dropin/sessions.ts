@@ -1,12 +1,13 @@
 /** The session in place: its start, its replacement on request and when it has failed, and its end. */
 
 import { asEmbedError, embedError, endedBy, throwIfAborted } from '../errors.js';
+import { title } from '../stamps.js';
 import type { EmbedError, EmbedErrorCode } from '../types.js';
 import { atMost, pause, Places } from './batches.js';
 import { MAX_REBUILDS, type Settings } from './config.js';
 import type { Engine, EngineCall, EngineTraits, StartContext } from './engine.js';
 import type { Reporter } from './events.js';
-import type { StageEvent } from './iembedder.js';
+import type { StageEvent, VectorSpace } from './iembedder.js';
 import { linked, untilAborted } from './signals.js';
 
 /** Errors that may mean that the session is broken. */
@@ -58,6 +59,8 @@ export class Sessions {
   /** Replacements since the last success. */
   #rebuilds = 0;
   #failure: EmbedError | undefined;
+  /** Of the vectors of this life. */
+  #space: VectorSpace | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -81,9 +84,11 @@ export class Sessions {
     if (this.#running) this.#running.files += 1;
   }
 
-  /** Forgets what failed. The end of `life` ends starts. */
-  begin(life: AbortSignal): void {
+  /** Forgets what failed, and the vectors that there were, once a start of the life before has ended. The end of `life` ends starts. */
+  async begin(life: AbortSignal): Promise<void> {
+    await this.#replacing?.catch(() => undefined);
     this.#life = life;
+    this.#space = undefined;
     this.#failure = undefined;
     this.#rebuilds = 0;
   }
@@ -184,10 +189,12 @@ export class Sessions {
       throwIfAborted(signal);
       tell('checking', 'Checking the model');
       engine = await start({ signal, tell });
-      if (signal.aborted) {
+      const refusal = signal.aborted ? endedBy(signal) : otherSpace(this.#space, engine.space);
+      if (refusal) {
         await engine.close();
-        throwIfAborted(signal);
+        throw refusal;
       }
+      this.#space = engine.space;
     } catch (cause) {
       const error = signal.aborted ? endedBy(signal) : asEmbedError(cause);
       reporter.fail(error);
@@ -271,6 +278,19 @@ async function isBroken({ engine, life }: Running, error: EmbedError, signal: Ab
   } finally {
     unlink();
   }
+}
+
+/** Why a session must not go on where another left off, whose vectors may be beside its own in one index. */
+function otherSpace(before: VectorSpace | undefined, now: VectorSpace): EmbedError | undefined {
+  if (!before) return undefined;
+  const differs = (what: 'fingerprint' | 'precision'): boolean =>
+    before[what] !== null && now[what] !== null && before[what] !== now[what];
+  const isSame = before.dimension === now.dimension && before.normalize === now.normalize;
+  if (isSame && !differs('fingerprint') && !differs('precision')) return undefined;
+  const message =
+    `Expected a session with the vectors of ${title(before)}, ${String(before.dimension)} numbers, but it has others: ` +
+    `${title(now)}, ${String(now.dimension)} numbers. After shutdown() and initialize(), they are used`;
+  return embedError('ERR_EMBED_MODEL_INVALID', message);
 }
 
 /** Ends the batches that a session still works on, which not every kind does by itself, and frees it. */

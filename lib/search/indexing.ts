@@ -1,13 +1,13 @@
 /** Brings an index up to date with a folder: what is new or has changed is embedded, what is gone is taken out. */
 
-import { sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { Roles } from '../adapters/roles.js';
 import type { Embedder } from '../embedder.js';
 import { throwIfAborted } from '../errors.js';
 import { Cutter } from './passages.js';
 import { readText, type TextFile } from './read.js';
 import type { Row, Store } from './store.js';
-import { walk, type Skipped } from './walk.js';
+import { isPassedOver, walk, type Skipped } from './walk.js';
 
 /** Passages that are embedded and written together: enough to keep the model busy, few enough to lose. */
 const PASSAGES_TOGETHER = 256;
@@ -71,7 +71,12 @@ export async function indexFolder(
 
   const unknown = skipped.filter((it) => it.unknown).map(({ path }) => path);
   const gone = [...known.keys()].filter(
-    (path) => isIn(folder, path) && !texts.has(path) && !unknown.some((it) => it === path || isIn(it, path)),
+    (path) =>
+      isIn(folder, path) &&
+      !texts.has(path) &&
+      !unknown.some((it) => it === path || isIn(it, path)) &&
+      // A hidden folder can be indexed by itself.
+      !relative(folder, path).split(sep).some(isPassedOver),
   );
   // What is there twice would be replaced twice.
   const doubled = stale.filter(({ path }) => known.get(path)?.doubled).map(({ path }) => path);

@@ -37,7 +37,7 @@ export async function walk(folder: string, except: string, signal: AbortSignal):
     const entries = await entriesOf(at, found);
     for (const entry of entries) {
       const path = join(at, entry.name);
-      if (entry.name.startsWith('.') || entry.name === 'node_modules' || path === except) continue;
+      if (isPassedOver(entry.name) || path === except) continue;
       if (entry.isSymbolicLink()) found.skipped.push({ path, reason: 'a symbolic link', unknown: false });
       else if (entry.isDirectory()) folders.push(path);
       else if (!EXTENSIONS.includes(extname(entry.name).toLowerCase())) {
@@ -49,6 +49,11 @@ export async function walk(folder: string, except: string, signal: AbortSignal):
   }
   // Names that are not UTF-8 may be the same once they are read as text.
   return { ...found, files: [...new Set(found.files)].sort() };
+}
+
+/** Whether a file or folder of this name is not looked at, so that nothing is known of it. */
+export function isPassedOver(name: string): boolean {
+  return name.startsWith('.') || name === 'node_modules';
 }
 
 async function entriesOf(folder: string, found: Found): Promise<Dirent[]> {
