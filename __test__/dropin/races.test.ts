@@ -124,30 +124,6 @@ test('a restart and an initialize at once, after a failure for good, are one sta
   expect(await embedder.embed(['a'])).toHaveLength(1);
 });
 
-test('an initialize during a restart, of a session that meanwhile fails for good, starts another', async () => {
-  let broken = false;
-  let pause = 0;
-  const embed: EmbedFunction = async (texts, options) => {
-    if (broken) throw new Error('gone');
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    return ones(texts, options);
-  };
-  const embedder = new CustomEmbedder({ custom: { embed, fingerprint: 'mine' }, autoRestart: false });
-  await embedder.initialize();
-  pause = 300;
-  const restart = embedder.restart().then(
-    () => true,
-    () => false,
-  );
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  broken = true;
-  await embedder.embed(['a']).catch(() => undefined);
-  broken = false;
-  expect(await embedder.initialize()).toBe(true);
-  await restart;
-  expect(await embedder.embed(['a'])).toHaveLength(1);
-});
-
 test('a session with other vectors does not take the place of the one before', async () => {
   let length = 3;
   const embed: EmbedFunction = (texts) => Promise.resolve(texts.map(() => Array<number>(length).fill(1)));
