@@ -112,6 +112,16 @@ test('lines may end in any way, and nothing in a text steers the terminal', asyn
   expect((await pathsIn(database)).map((path) => path.slice(folder.length))).toEqual(['/a.md', '/b.md', '/sub/c.md']);
 });
 
+test('a folder is the same in another case where case makes no difference', async () => {
+  const [folder, other, database] = [at('cased'), at('CASED'), at('cased.index')];
+  writeFiles(folder, { 'a.md': 'A.' });
+  const isSame = existsSync(other);
+  writeFiles(other, { 'a.md': 'A.' });
+  indexFolder(folder, database, model);
+  expect(indexFolder(other, database, model).stdout).toContain(isSame ? '1 unchanged' : '1 added');
+  expect(await pathsIn(database)).toHaveLength(isSame ? 1 : 2);
+});
+
 // Windows has no such permissions.
 (process.platform === 'win32' ? test.skip : test)('a folder that cannot be listed is an error', () => {
   const folder = at('unlisted');

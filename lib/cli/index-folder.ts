@@ -61,8 +61,7 @@ export const index: Command = {
     const lance = lanceDb();
     await alone(database, async () => {
       const options = { ...(await withNamedModel(database, loadOptions(input))), signal: input.signal };
-      // A folder has one path here, by whichever link it is named; the native function would also rename drives of Windows.
-      const [folder, itself] = [realpathSync(wanted), realpathSync(database)];
+      const [folder, itself] = [onlyPath(wanted), onlyPath(database)];
       await withModel(options, async (embedder) => {
         const store = await Store.create(lance, database, embedder);
         await keepNamedModel(database, options);
@@ -79,6 +78,13 @@ export const index: Command = {
     });
   },
 };
+
+/** The one path of a folder here, by whichever link and in whatever case it is named. */
+function onlyPath(path: string): string {
+  // The native function alone knows the case that is on the disk, but also renames drives of Windows.
+  const [followed, native] = [realpathSync(path), realpathSync.native(path)];
+  return native.toLowerCase() === followed.toLowerCase() ? native : followed;
+}
 
 /** Keeps to terminals: a log gets the result alone. */
 function progressBar(): Watch & { end: () => void } {
