@@ -377,6 +377,49 @@ fn a_portable_copy_is_a_model_folder_of_its_own() {
     }
 }
 
+#[test]
+fn a_portable_copy_never_overwrites_the_model_that_it_is_made_of() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = expand("model", &serde_json::json!({ "base": "bert" }), parent.path());
+    // Both look like earlier exports, which may be replaced.
+    let manifest =
+        r#"{ "model": "", "revision": "", "files": { "onnx/model.onnx": { "size": 0, "sha256": "" } } }"#;
+    for like_an_export in [&folder, parent.path()] {
+        fs::write(like_an_export.join("sentence-embedder.json"), manifest).unwrap();
+    }
+    let content = || {
+        ["onnx/model.onnx", "tokenizer.json", "sentence-embedder.json"]
+            .map(|file| fs::read(folder.join(file)).unwrap())
+    };
+    let before = content();
+    let config = EmbedderConfig {
+        precision: Some(Precision::Int8),
+        ..common::config(&folder, &Value::Null)
+    };
+    let mut outs = vec![
+        folder.clone(),
+        parent.path().join("new/../model"),
+        parent.path().to_path_buf(),
+        folder.join("new/copy"),
+    ];
+    #[cfg(unix)]
+    {
+        let link = parent.path().join("link");
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        outs.extend([link.join("new"), link]);
+    }
+    for out in outs {
+        let error = export(&config, &out, &Watch::unwatched()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        for path in [&folder, &out] {
+            assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        }
+        assert!(content() == before, "{} was changed", out.display());
+        assert!(!folder.join("new").exists() && !parent.path().join("new").exists());
+    }
+    export(&config, &parent.path().join("model-int8"), &Watch::unwatched()).unwrap();
+}
+
 /// Where a child process of the next tests keeps its copies.
 const CHILD_CACHE: &str = "SENTENCE_EMBEDDER_TEST_CHILD_CACHE";
 

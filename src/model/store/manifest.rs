@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,9 +69,21 @@ pub fn export(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<M
 /// export.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] when the folder has other content, [`ErrorKind::Download`] when a file cannot be
-/// copied, [`ErrorKind::Aborted`].
+/// [`ErrorKind::InvalidArgument`] when the folder has other content or is not apart from the model's,
+/// [`ErrorKind::Download`] when a file cannot be copied, [`ErrorKind::Aborted`].
 pub fn begin(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<Manifest> {
+    // A copy onto the model would delete each file before it is read.
+    let (source, target) = (resolve_links(&model.folder), resolve_links(folder));
+    if source.starts_with(&target) || target.starts_with(&source) {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "Expected a folder apart from the model's, {}, to write a copy to, but received {}",
+                model.folder.display(),
+                folder.display()
+            ),
+        ));
+    }
     let old = read_any(folder)?;
     let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if occupied && old.is_none() {
@@ -105,6 +117,23 @@ pub fn begin(model: &ResolvedModel, folder: &Path, cancel: &Cancel) -> Result<Ma
         }
     }
     Ok(manifest)
+}
+
+/// `path` without links, as far as it exists.
+fn resolve_links(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut resolved = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::ParentDir => drop(resolved.pop()),
+            Component::Normal(name) => {
+                resolved.push(name);
+                resolved = fs::canonicalize(&resolved).unwrap_or(resolved);
+            }
+            root => resolved.push(root),
+        }
+    }
+    resolved
 }
 
 impl Manifest {
