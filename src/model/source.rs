@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "a model file is mapped")]
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
@@ -20,6 +20,9 @@ pub struct Source {
     /// The file's content; tensors are windows into the map.
     pub model: ModelProto,
     folder: PathBuf,
+    /// Where its tensors may lie, without links, as ONNX Runtime has it: beside the file, and where the file itself is a
+    /// link, as in the hub's cache, beside what it leads to.
+    allowed: [PathBuf; 2],
     others: HashMap<String, Bytes>,
 }
 
@@ -53,9 +56,15 @@ impl Source {
             return Err(Error::new(ErrorKind::ModelInvalid, what));
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let target = real_path(path)?;
+        let allowed = [
+            real_path(&folder.join("."))?,
+            target.parent().unwrap_or(&target).to_owned(),
+        ];
         let mut source = Self {
             model,
             folder,
+            allowed,
             others: HashMap::new(),
         };
         source.check()?;
@@ -163,7 +172,18 @@ impl Source {
         let file = match self.others.get(location) {
             Some(file) => file.clone(),
             None => {
-                let file = map(&self.folder.join(location))?;
+                let path = real_path(&self.folder.join(location))?;
+                if !self.allowed.iter().any(|folder| path.starts_with(folder)) {
+                    return Err(Error::new(
+                        ErrorKind::ModelInvalid,
+                        format!(
+                            "Tensor {} lies outside the model's folder, in {}",
+                            tensor.name,
+                            path.display()
+                        ),
+                    ));
+                }
+                let file = map(&path)?;
                 self.others.insert(location.to_owned(), file.clone());
                 file
             }
@@ -201,6 +221,12 @@ pub fn floats_of(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> + '_ {
         .0
         .iter()
         .map(|&bytes| f32::from_le_bytes(bytes))
+}
+
+fn real_path(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).context(ErrorKind::ModelNotFound, || {
+        format!("Cannot read {}", path.display())
+    })
 }
 
 fn map(path: &Path) -> Result<Bytes> {

@@ -14,15 +14,41 @@ fn place(model: &mut ModelProto, key: &str, value: &str) {
     }
 }
 
+/// A model whose parts our rewriter recognises, with its weights in [`DATA`].
+fn wide() -> (TempDir, PathBuf) {
+    let parent = tempfile::tempdir().unwrap();
+    let variant = json!({
+        "base": "bert",
+        "copy": { ONNX: "graphs/wide_bert.onnx" },
+        "write": { "1_Pooling/config.json": { "pooling_mode_mean_tokens": true } },
+    });
+    let folder = expand("wide", &variant, parent.path());
+    let mut data = Vec::new();
+    change_graph(&folder, |model| {
+        let weights = graph(model).initializer.iter_mut();
+        for tensor in weights.filter(|tensor| tensor.data_type == data_type::FLOAT) {
+            let (bytes, dims) = (std::mem::take(&mut tensor.raw_data), tensor.shape());
+            *tensor = TensorProto::outside(
+                &tensor.name,
+                data_type::FLOAT,
+                &dims,
+                "model.onnx_data",
+                data.len(),
+                bytes.len(),
+            );
+            data.extend(bytes);
+        }
+    });
+    fs::write(folder.join(DATA), data).unwrap();
+    (parent, folder)
+}
+
+/// Models with external data: one that ONNX Runtime prepares, one that we do.
+const MODELS: [fn() -> (TempDir, PathBuf); 2] = [|| folder_of("external-data"), wide];
+
 #[test]
 fn external_data_is_never_read_from_outside_the_folder() {
     let secret = tempfile::tempdir().unwrap();
-    // Just what the graph wants: whoever reads it gets a working model.
-    fs::copy(
-        fixtures().join("graphs/external.onnx_data"),
-        secret.path().join("data"),
-    )
-    .unwrap();
     let absolute = secret.path().join("data").display().to_string();
     let hop = format!("sub/../../../{}", absolute.trim_start_matches('/'));
     let locations = [
@@ -49,10 +75,13 @@ fn external_data_is_never_read_from_outside_the_folder() {
     ];
     each_case(
         "external::external_data_is_never_read_from_outside_the_folder",
-        locations.len(),
+        locations.len() * MODELS.len(),
         |index| {
-            let location = &locations[index];
-            let (parent, folder) = with_graph("external-data", |model| place(model, "location", location));
+            let location = &locations[index / MODELS.len()];
+            let (parent, folder) = MODELS[index % MODELS.len()]();
+            change_graph(&folder, |model| place(model, "location", location));
+            // Just what the graph wants: whoever reads it gets a working model.
+            fs::copy(folder.join(DATA), secret.path().join("data")).unwrap();
             fs::remove_file(folder.join(DATA)).unwrap();
             for beside in [folder.join("beside"), parent.path().join("beside")] {
                 fs::copy(secret.path().join("data"), beside).unwrap();
@@ -76,20 +105,22 @@ fn external_data_is_never_read_from_outside_the_folder() {
 #[test]
 fn external_data_behind_the_links_of_a_hub_cache_is_read() {
     use std::os::unix::fs::symlink;
-    let (parent, folder) = folder_of("external-data");
-    let repository = parent.path().join("cache/models--some--model");
-    let snapshot = repository.join("snapshots/0123456789012345678901234567890123456789");
-    fs::create_dir_all(repository.join("blobs")).unwrap();
-    for (number, file) in files(&folder).into_iter().enumerate() {
-        let blob = repository.join(format!("blobs/{number:064x}"));
-        fs::copy(folder.join(&file), &blob).unwrap();
-        let link = snapshot.join(&file);
-        fs::create_dir_all(link.parent().unwrap()).unwrap();
-        let up = "../".repeat(file.components().count() + 1);
-        symlink(format!("{up}blobs/{number:064x}"), link).unwrap();
-    }
-    for way in WAYS {
-        try_way(&snapshot, way).unwrap();
+    for model in MODELS {
+        let (parent, folder) = model();
+        let repository = parent.path().join("cache/models--some--model");
+        let snapshot = repository.join("snapshots/0123456789012345678901234567890123456789");
+        fs::create_dir_all(repository.join("blobs")).unwrap();
+        for (number, file) in files(&folder).into_iter().enumerate() {
+            let blob = repository.join(format!("blobs/{number:064x}"));
+            fs::copy(folder.join(&file), &blob).unwrap();
+            let link = snapshot.join(&file);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            let up = "../".repeat(file.components().count() + 1);
+            symlink(format!("{up}blobs/{number:064x}"), link).unwrap();
+        }
+        for way in WAYS {
+            try_way(&snapshot, way).unwrap();
+        }
     }
 }
 

@@ -127,10 +127,15 @@ fn random(index: usize) -> u64 {
 /// Writes the graph of `variant` as `change` leaves it.
 fn with_graph(variant: &str, change: impl FnOnce(&mut ModelProto)) -> (TempDir, PathBuf) {
     let (parent, folder) = folder_of(variant);
+    change_graph(&folder, change);
+    (parent, folder)
+}
+
+/// Changes the graph of a model's folder.
+fn change_graph(folder: &Path, change: impl FnOnce(&mut ModelProto)) {
     let mut model = ModelProto::decode(Bytes::from(fs::read(folder.join(ONNX)).unwrap())).unwrap();
     change(&mut model);
     fs::write(folder.join(ONNX), model.encode_to_vec()).unwrap();
-    (parent, folder)
 }
 
 fn graph(model: &mut ModelProto) -> &mut GraphProto {
