@@ -233,6 +233,41 @@ fn a_model_that_is_replaced_under_its_name_gets_a_new_copy() {
 }
 
 #[test]
+fn a_model_that_lies_elsewhere_at_each_start_has_one_copy() {
+    let (cache, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let variants = fixture_json("variants.json");
+    let mut folder = expand("start-0", &variants["token-embeddings"], parent.path());
+    let text = ["some text".to_owned()];
+    let before = embed(&load(&folder, cache.path(), Precision::Fp32).0, &text).unwrap();
+    for start in 1..4 {
+        let moved = parent.path().join(format!("start-{start}"));
+        fs::rename(&folder, &moved).unwrap();
+        folder = moved;
+        let (embedder, told) = load(&folder, cache.path(), Precision::Fp32);
+        assert_eq!(told, "OL");
+        assert_eq!(embed(&embedder, &text).unwrap(), before);
+    }
+    assert_eq!(copies(cache.path()).len(), 1);
+
+    let (old, new) = (folder.join("onnx/model.onnx"), folder.join("onnx/model_alt.onnx"));
+    let changed = fs::metadata(&old).unwrap().modified().unwrap();
+    assert_eq!(
+        fs::metadata(&old).unwrap().len(),
+        fs::metadata(&new).unwrap().len()
+    );
+    fs::copy(new, &old).unwrap();
+    set_changed(&old, changed);
+    let (embedder, told) = load(&folder, cache.path(), Precision::Fp32);
+    assert_eq!(told, "POL", "only the content tells that it is another model");
+    assert_ne!(embed(&embedder, &text).unwrap(), before);
+}
+
+fn set_changed(file: &Path, time: SystemTime) {
+    let file = File::options().append(true).open(file).unwrap();
+    file.set_modified(time).unwrap();
+}
+
+#[test]
 fn a_cache_that_cannot_be_written_is_told_and_done_without() {
     let parent = tempfile::tempdir().unwrap();
     // Root may write anywhere, but nobody makes a folder inside a file.
@@ -277,6 +312,9 @@ fn the_number_of_copies_is_bounded() {
             &serde_json::json!({ "base": "bert" }),
             parent.path(),
         );
+        // Another model: the same one would share its copy, wherever it lies.
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64);
+        set_changed(&folder.join("onnx/model.onnx"), changed);
         load(&folder, cache.path(), Precision::Fp32);
         copies(cache.path())
     };
@@ -285,12 +323,8 @@ fn the_number_of_copies_is_bounded() {
         assert_eq!(load_another(number).len(), number + 1);
     }
     for copy in copies(cache.path()) {
-        let manifest = File::options()
-            .append(true)
-            .open(copy.join("prepared.json"))
-            .unwrap();
         let long_ago = SystemTime::now() - PREPARED_FOR - Duration::from_secs(60);
-        manifest.set_modified(long_ago).unwrap();
+        set_changed(&copy.join("prepared.json"), long_ago);
     }
     assert_eq!(load_another(PREPARED_COPIES + 2).len(), PREPARED_COPIES);
 }

@@ -36,7 +36,8 @@ const MANIFEST_FILE: &str = "prepared.json";
 const UNFINISHED: &str = "unfinished";
 const ABANDONED: Duration = Duration::from_hours(24);
 
-/// What a copy is made of and for. Equal recipes give equal copies.
+/// What a copy is made of and for. Equal recipes give equal copies, wherever the model lies: some apps are unpacked or
+/// mounted at another path at each start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// The ONNX file, with size and time of its last change, and the same of its external data.
@@ -53,8 +54,8 @@ pub struct Recipe {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct SourceFile {
-    path: PathBuf,
     size: u64,
+    /// Tells two files apart that differ only between the blocks of the sample.
     changed_ns: u128,
     /// Hash of the file's ends and of blocks between them: finds a replaced file even where the time does not tell.
     sample: u64,
@@ -63,6 +64,8 @@ struct SourceFile {
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Manifest {
     recipe: Recipe,
+    /// Where the ONNX file was when the copy was made, without links: whose copy goes when the model does or changes.
+    made_from: PathBuf,
     files: Vec<CopyFile>,
 }
 
@@ -123,18 +126,15 @@ impl Recipe {
 impl SourceFile {
     fn of(path: &Path) -> Result<Self> {
         let unreadable = || format!("The model's file {} cannot be read", path.display());
-        // The file that a link of the hub's cache leads to: its name is its hash there.
-        let path = fs::canonicalize(path).context(ErrorKind::ModelNotFound, unreadable)?;
-        let found = fs::metadata(&path).context(ErrorKind::ModelNotFound, unreadable)?;
+        let found = fs::metadata(path).context(ErrorKind::ModelNotFound, unreadable)?;
         let changed = found
             .modified()
             .ok()
             .and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
         Ok(Self {
-            sample: sample(&path, found.len()).context(ErrorKind::ModelNotFound, unreadable)?,
+            sample: sample(path, found.len()).context(ErrorKind::ModelNotFound, unreadable)?,
             size: found.len(),
             changed_ns: changed.map_or(0, |time| time.as_nanos()),
-            path,
         })
     }
 }
@@ -207,14 +207,15 @@ impl Cache {
         Some(Copy { folder, manifest })
     }
 
-    /// The copy for `recipe`, made by `make` in the folder it is given unless another process was faster. One that was
-    /// found `broken` is made again.
+    /// The copy of `onnx_file` for `recipe`, made by `make` in the folder it is given unless another process was faster.
+    /// One that was found `broken` is made again.
     ///
     /// # Errors
     /// Those of `make`; [`ErrorKind::ModelNotFound`] or [`ErrorKind::Download`] when the cache cannot be written;
     /// [`ErrorKind::Aborted`].
     pub fn find_or_make(
         &self,
+        onnx_file: &Path,
         recipe: &Recipe,
         broken: Option<&Copy>,
         cancel: &Cancel,
@@ -222,6 +223,9 @@ impl Cache {
     ) -> Result<Copy> {
         let unwritable = || format!("Prepared models cannot be written to {}", self.root.display());
         let key = recipe.key()?;
+        let made_from = fs::canonicalize(onnx_file).context(ErrorKind::ModelNotFound, || {
+            format!("{} cannot be found", onnx_file.display())
+        })?;
         fs::create_dir_all(&self.root).context(ErrorKind::ModelNotFound, unwritable)?;
         let _lock = Lock::acquire(&self.root.join(format!("{key}.lock")), cancel, || {})?;
         if let Some(copy) = self.find(recipe)
@@ -236,14 +240,14 @@ impl Cache {
         remove(&folder);
         fs::create_dir(&unfinished).context(ErrorKind::ModelNotFound, unwritable)?;
         let made = make(&unfinished)
-            .and_then(|()| write_manifest(&unfinished, recipe, cancel))
+            .and_then(|()| write_manifest(&unfinished, recipe, &made_from, cancel))
             .and_then(|()| cancel.check())
             .and_then(|()| fs::rename(&unfinished, &folder).context(ErrorKind::ModelNotFound, unwritable));
         if let Err(error) = made {
             remove(&unfinished);
             return Err(error);
         }
-        self.prune(&key, recipe);
+        self.prune(&key, recipe, &made_from);
         self.find(recipe)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "A prepared copy vanished"))
     }
@@ -258,13 +262,10 @@ impl Cache {
             let manifest = fs::read(entry.path().join(MANIFEST_FILE))
                 .ok()
                 .and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
-            if let Some(Manifest { recipe, files }) = manifest
-                && recipe
-                    .sources
-                    .iter()
-                    .any(|source| source.path.starts_with(&folder))
+            if let Some(manifest) = manifest
+                && manifest.made_from.starts_with(&folder)
             {
-                freed += files.iter().map(|file| file.size).sum::<u64>();
+                freed += manifest.files.iter().map(|file| file.size).sum::<u64>();
                 remove(&entry.path());
             }
         }
@@ -273,7 +274,7 @@ impl Cache {
 
     /// Removes copies of what the same source was before, those of the others that were not used for long, all but a few, and
     /// what processes that died left.
-    fn prune(&self, key: &str, recipe: &Recipe) {
+    fn prune(&self, key: &str, recipe: &Recipe, made_from: &Path) {
         let folders = || {
             let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
             entries.filter(|entry| entry.file_name() != *key && entry.path().is_dir())
@@ -288,22 +289,21 @@ impl Cache {
                 remove(&entry.path());
             }
         }
-        let mut others: Vec<(SystemTime, PathBuf, Option<Recipe>)> = folders()
+        let mut others: Vec<(SystemTime, PathBuf, Option<Manifest>)> = folders()
             .filter_map(|entry| {
                 let manifest = entry.path().join(MANIFEST_FILE);
                 let used = fs::metadata(&manifest).and_then(|it| it.modified()).ok()?;
                 let parsed = fs::read(&manifest)
                     .ok()
-                    .and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
-                Some((used, entry.path(), parsed.map(|it| it.recipe)))
+                    .and_then(|text| serde_json::from_slice(&text).ok());
+                Some((used, entry.path(), parsed))
             })
             .collect();
         others.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
-        let path_of = |recipe: &Recipe| recipe.sources.first().map(|source| source.path.clone());
-        let outdated = |other: &Option<Recipe>| {
+        let outdated = |other: &Option<Manifest>| {
             other
                 .as_ref()
-                .is_none_or(|other| other.sources != recipe.sources && path_of(other) == path_of(recipe))
+                .is_none_or(|other| other.recipe.sources != recipe.sources && other.made_from == made_from)
         };
         for (place, (used, folder, other)) in others.iter().enumerate() {
             let is_spare = place + 1 >= PREPARED_COPIES && used.elapsed().is_ok_and(|age| age > PREPARED_FOR);
@@ -314,7 +314,7 @@ impl Cache {
     }
 }
 
-fn write_manifest(folder: &Path, recipe: &Recipe, cancel: &Cancel) -> Result<()> {
+fn write_manifest(folder: &Path, recipe: &Recipe, made_from: &Path, cancel: &Cancel) -> Result<()> {
     let unreadable = || format!("The prepared copy in {} cannot be read", folder.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).context(ErrorKind::Internal, unreadable)? {
@@ -327,6 +327,7 @@ fn write_manifest(folder: &Path, recipe: &Recipe, cancel: &Cancel) -> Result<()>
     }
     let manifest = Manifest {
         recipe: recipe.clone(),
+        made_from: made_from.to_owned(),
         files,
     };
     let text = serde_json::to_vec_pretty(&manifest)

@@ -178,7 +178,7 @@ fn prepare(
     let cache = Cache::of(config).map_err(Unprepared::Copy)?;
     let make = |folder: &Path| make_copy(spec, tokenizer, folder, config.threads, watch.cancel());
     let copy = cache
-        .find_or_make(&recipe, broken, watch.cancel(), make)
+        .find_or_make(&spec.onnx_file, &recipe, broken, watch.cancel(), make)
         .map_err(Unprepared::Copy)?;
     open_shared(spec, &copy.graph(), config, watch).map_err(Unprepared::Copy)
 }
