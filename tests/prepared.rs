@@ -160,6 +160,25 @@ fn loads_that_read_another_output_get_a_copy_of_their_own() {
 }
 
 #[test]
+fn a_copy_does_not_depend_on_the_limit_of_the_caller_that_made_it() {
+    for model in ["bert", "xlmr", "mpnet"] {
+        let [own, least] = [None, Some(3)].map(|max_tokens| {
+            let cache = tempfile::tempdir().unwrap();
+            let config = EmbedderConfig {
+                max_tokens,
+                precision: Some(Precision::Int8),
+                cache_dir: Some(cache.path().to_path_buf()),
+                ..common::config(&fixtures().join(model), &Value::Null)
+            };
+            common::load_config(&config).unwrap();
+            let copy = &copies(cache.path())[0];
+            [GRAPH_FILE, DATA_FILE].map(|file| fs::read(copy.join(file)).unwrap())
+        });
+        assert!(own == least, "{model}");
+    }
+}
+
+#[test]
 fn a_copy_that_was_changed_is_made_again() {
     for precision in Precision::ALL {
         let cache = tempfile::tempdir().unwrap();

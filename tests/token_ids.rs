@@ -52,6 +52,7 @@ fn load(tokenizer_file: PathBuf, max_tokens: usize) -> Tokenizer {
         onnx_file: PathBuf::new(),
         tokenizer_file,
         max_tokens: sourced(max_tokens),
+        own_max_tokens: max_tokens,
         pooling: sourced(Pooling::Mean),
         pooling_is_guess: false,
         stated_dimension: None,

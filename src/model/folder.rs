@@ -57,6 +57,8 @@ pub struct ModelSpec {
     pub tokenizer_file: PathBuf,
     /// Longest sequence in tokens, special tokens included.
     pub max_tokens: Sourced<usize>,
+    /// The model's own limit: that of `max_tokens` unless the caller chose another.
+    pub own_max_tokens: usize,
     /// How token embeddings become one vector.
     pub pooling: Sourced<Pooling>,
     /// Whether pooling is only a rule's guess, which a ready-made sentence embedding of the graph overrides.
@@ -123,6 +125,13 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
     let sentence_bert = SentenceBertConfig::read(&transformer)?;
     let sentence_transformers: SentenceTransformersConfig =
         optional_json(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
+    let (own_max_tokens, max_tokens) = resolve_max_tokens(
+        &transformer,
+        &hugging_face,
+        &sentence_bert,
+        known,
+        config.max_tokens,
+    )?;
     Ok(ModelSpec {
         name: known
             .map(|model| model.id.to_owned())
@@ -133,13 +142,8 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
             &[transformer.join("tokenizer.json"), folder.join("tokenizer.json")],
             "tokenizer",
         )?,
-        max_tokens: resolve_max_tokens(
-            &transformer,
-            &hugging_face,
-            &sentence_bert,
-            known,
-            config.max_tokens,
-        )?,
+        max_tokens,
+        own_max_tokens,
         pooling: pooling.pooling,
         pooling_is_guess: pooling.is_guess,
         stated_dimension: pooling.dimension,

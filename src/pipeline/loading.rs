@@ -194,7 +194,8 @@ pub fn make_copy(
     threads: usize,
     cancel: &Cancel,
 ) -> Result<()> {
-    let known = tokenizer.encode(KNOWN_TEXT)?;
+    // With the model's own limit, also below: a copy is shared by all callers, whatever theirs is.
+    let known = tokenizer.encode_within(KNOWN_TEXT, spec.own_max_tokens)?;
     let check = |mut model: Session| {
         let expected = vectors(&mut model, &known)?;
         drop(model);
@@ -264,7 +265,7 @@ fn quantize(
         .iter()
         .map(|sentence| {
             Ok(tokenizer
-                .encode(sentence)?
+                .encode_within(sentence, spec.own_max_tokens)?
                 .ids
                 .into_iter()
                 .map(i64::from)

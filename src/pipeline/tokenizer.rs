@@ -122,13 +122,21 @@ impl Tokenizer {
     /// # Errors
     /// [`ErrorKind::Inference`] when the tokenizer refuses the text, which no known tokenizer does.
     pub fn encode(&self, text: &str) -> Result<Sequence> {
-        catch_unwind(AssertUnwindSafe(|| self.encode_unguarded(text)))
+        self.encode_within(text, self.max_tokens)
+    }
+
+    /// The tokens of `text`, at most `max_tokens` of them.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_within(&self, text: &str, max_tokens: usize) -> Result<Sequence> {
+        catch_unwind(AssertUnwindSafe(|| self.encode_unguarded(text, max_tokens)))
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Inference, refused(text))))
     }
 
-    fn encode_unguarded(&self, text: &str) -> Result<Sequence> {
+    fn encode_unguarded(&self, text: &str, max_tokens: usize) -> Result<Sequence> {
         let prepared = self.prepare(text);
-        let room = self.max_tokens - self.special_tokens;
+        let room = max_tokens.saturating_sub(self.special_tokens);
         let (encoding, count) = self
             .inner
             .encode(&prepared, room)

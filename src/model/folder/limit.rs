@@ -8,14 +8,14 @@ use super::{OPTION_MAX_TOKENS, Sourced, catalogue_source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::catalog::KnownModel;
 
-/// The limit that is asked for, else what the files or the catalogue say.
+/// The model's own limit, which the files or the catalogue say, and the one that is asked for, else again its own.
 pub(super) fn resolve_max_tokens(
     transformer: &Path,
     hugging_face: &HuggingFaceConfig,
     sentence_bert: &Option<(SentenceBertConfig, &'static str)>,
     known: Option<KnownModel>,
     option: Option<usize>,
-) -> Result<Sourced<usize>> {
+) -> Result<(usize, Sourced<usize>)> {
     let positions = hugging_face.positions();
     let stated = sentence_bert
         .as_ref()
@@ -56,8 +56,8 @@ pub(super) fn resolve_max_tokens(
         ));
     }
     match option {
-        None => Ok(own),
-        Some(asked) if asked <= most => Ok(Sourced::new(asked, OPTION_MAX_TOKENS)),
+        None => Ok((own.value, own)),
+        Some(asked) if asked <= most => Ok((own.value, Sourced::new(asked, OPTION_MAX_TOKENS))),
         Some(asked) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
