@@ -182,6 +182,24 @@ fn a_default_prompt_is_put_before_every_text() {
 }
 
 #[test]
+fn a_default_prompt_that_pooling_should_leave_out_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let load_with = |name: &str, default: Value, include: bool| {
+        let folder = serde_json::json!({ "base": "bert", "write": {
+            "config_sentence_transformers.json": {
+                "prompts": { "query": "query: ", "none": "" }, "default_prompt_name": default },
+            "1_Pooling/config.json": { "pooling_mode_mean_tokens": true, "include_prompt": include } } });
+        load_config(&config(&expand(name, &folder, parent.path()), &Value::Null))
+    };
+    let error = load_with("left-out", "query".into(), false).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::ModelInvalid);
+    assert!(error.to_string().contains("include_prompt"), "{error}");
+    load_with("included", "query".into(), true).unwrap();
+    load_with("empty", "none".into(), false).unwrap();
+    load_with("no-prompt", Value::Null, false).unwrap();
+}
+
+#[test]
 fn a_folder_of_another_kind_or_none_is_not_found() {
     for model in [fixtures().join("nowhere"), fixtures().join("README.md")] {
         let error = load_config(&config(&model, &Value::Null)).err().unwrap();

@@ -121,10 +121,11 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
         optional_json(&transformer.join("config.json"))?.unwrap_or_default();
     let known = hugging_face.name_or_path.as_deref().and_then(catalog::find);
 
-    let pooling = resolve_pooling(folder, modules.as_ref(), known, config.pooling)?;
-    let sentence_bert = SentenceBertConfig::read(&transformer)?;
     let sentence_transformers: SentenceTransformersConfig =
         optional_json(&folder.join("config_sentence_transformers.json"))?.unwrap_or_default();
+    let prompt = sentence_transformers.default_prompt()?;
+    let pooling = resolve_pooling(folder, modules.as_ref(), known, config.pooling, prompt.is_some())?;
+    let sentence_bert = SentenceBertConfig::read(&transformer)?;
     let (own_max_tokens, max_tokens) = resolve_max_tokens(
         &transformer,
         &hugging_face,
@@ -151,7 +152,7 @@ pub fn read(folder: &Path, config: &EmbedderConfig) -> Result<ModelSpec> {
         lower_case: sentence_bert
             .and_then(|(it, _)| it.do_lower_case)
             .unwrap_or(false),
-        prompt: sentence_transformers.default_prompt()?,
+        prompt,
         vocabulary: hugging_face.vocab_size,
         matryoshka_dimensions: hugging_face.matryoshka_dimensions.unwrap_or_default(),
         description: description(folder, modules.as_ref()),

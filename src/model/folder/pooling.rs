@@ -18,6 +18,8 @@ struct PoolingConfig {
     pooling_mode: Option<OneOrMany>,
     #[serde(alias = "embedding_dimension")]
     word_embedding_dimension: Option<usize>,
+    /// Whether the tokens of a prompt count.
+    include_prompt: Option<bool>,
     #[serde(flatten)]
     switches: BTreeMap<String, serde_json::Value>,
 }
@@ -38,13 +40,23 @@ pub(super) struct PoolingStep {
     pub(super) dimension: Option<usize>,
 }
 
-fn read_pooling(file: &Path) -> Result<(Pooling, Option<usize>)> {
+fn read_pooling(file: &Path, has_prompt: bool) -> Result<(Pooling, Option<usize>)> {
     let config: PoolingConfig = optional_json(file)?.ok_or_else(|| {
         Error::new(
             ErrorKind::ModelInvalid,
             format!("The model has no {}", file.display()),
         )
     })?;
+    if has_prompt && config.include_prompt == Some(false) {
+        return Err(Error::new(
+            ErrorKind::ModelInvalid,
+            format!(
+                "{} has include_prompt false, which is not supported: the tokens of the default prompt would have to be \
+                 left out of the vectors",
+                file.display()
+            ),
+        ));
+    }
     let prefix = "pooling_mode_";
     let mut modes: Vec<&str> = config
         .switches
@@ -85,6 +97,7 @@ pub(super) fn resolve_pooling(
     modules: Option<&Modules>,
     known: Option<KnownModel>,
     option: Option<Pooling>,
+    has_prompt: bool,
 ) -> Result<PoolingStep> {
     // A folder without modules.json may still carry the pooling file of the model that it was made from.
     let relative = modules
@@ -92,7 +105,7 @@ pub(super) fn resolve_pooling(
         .unwrap_or_else(|| "1_Pooling".to_owned());
     let file = folder.join(&relative).join("config.json");
     let stated = if modules.is_some() || file.is_file() {
-        Some(read_pooling(&file)?)
+        Some(read_pooling(&file, has_prompt)?)
     } else {
         None
     };
