@@ -27,6 +27,7 @@ use tempfile::TempDir;
 
 const MODEL: &str = "tiny/bert";
 const ONNX: &str = "onnx/model.onnx";
+const NEWER: &str = "89abcdef0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "hf_neverShownAnywhere";
 const NEEDED: [&str; 8] = [
     "modules.json",
@@ -456,6 +457,57 @@ fn a_hub_out_of_reach_is_no_reason_to_refuse_what_is_here() {
         bench.fetch_with(&refresh, &Watch::unwatched()),
         ErrorKind::Download,
     );
+}
+
+#[test]
+fn a_model_stays_at_the_commit_of_its_first_download_until_a_newer_one_is_asked_for() {
+    let bench = Bench::new();
+    bench.hub.put(MODEL, "onnx/model_O4.onnx", b"old");
+    let first = bench.hub.file(MODEL, ONNX).bytes;
+    let blob = bench.blob(ONNX);
+    let branch = bench.cache.path().join("models--tiny--bert/refs/main");
+    bench.fetch().unwrap();
+    bench.hub.advance(NEWER);
+    bench.hub.put(MODEL, ONNX, b"newer");
+    bench.hub.put(MODEL, "onnx/model_O4.onnx", b"newer");
+
+    fs::remove_file(&blob).unwrap();
+    let repaired = bench.fetch().unwrap();
+    assert_eq!(repaired.revision.as_deref(), Some(COMMIT));
+    assert_eq!(fs::read(repaired.folder.join(ONNX)).unwrap(), first);
+    let request = Request {
+        model_file: Some("onnx/model_O4.onnx".to_owned()),
+        ..bench.request()
+    };
+    let another = bench.fetch_with(&request, &Watch::unwatched()).unwrap();
+    assert_eq!(another.revision.as_deref(), Some(COMMIT));
+    assert_eq!(
+        fs::read(another.folder.join("onnx/model_O4.onnx")).unwrap(),
+        b"old"
+    );
+    assert_eq!(fs::read_to_string(&branch).unwrap(), COMMIT);
+
+    let refresh = Request {
+        refresh: true,
+        ..bench.request()
+    };
+    let newer = bench.fetch_with(&refresh, &Watch::unwatched()).unwrap();
+    assert_eq!(newer.revision.as_deref(), Some(NEWER));
+    assert_eq!(fs::read(newer.folder.join(ONNX)).unwrap(), b"newer");
+    assert_eq!(fs::read_to_string(&branch).unwrap(), NEWER);
+}
+
+#[test]
+fn a_commit_that_the_hub_has_lost_is_followed_by_what_its_branch_has_now() {
+    let bench = Bench::new();
+    bench.fetch().unwrap();
+    fs::remove_file(bench.blob(ONNX)).unwrap();
+    bench.hub.advance(NEWER);
+    bench.hub.rewrite_history();
+    // Out of reach, it has not lost anything.
+    bench.hub.fail(On::Listing, 4, Fault::Status(503, vec![]));
+    failed(bench.fetch(), ErrorKind::Download);
+    assert_eq!(bench.fetch().unwrap().revision.as_deref(), Some(NEWER));
 }
 
 #[test]

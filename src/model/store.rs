@@ -31,7 +31,7 @@ use self::fetcher::Fetcher;
 use self::files::{Choice, Known, Layout, MODULES};
 use self::http::Client;
 use self::hub::Listing;
-use self::retry::Failure;
+use self::retry::Again;
 use self::settings::Settings;
 use super::catalog::{self, Pin};
 use super::events::{LoadEvent, Watch};
@@ -258,16 +258,8 @@ impl<'a> Search<'a> {
 
     fn fetch(&self, watch: &Watch) -> Result<ResolvedModel> {
         let client = Client::new(self.settings, watch.cancel())?;
-        let id = &self.request.id;
-        let listing = hub::list(&client, id, &self.revision)?;
+        let listing = self.list(&client)?;
         let commit = listing.commit.clone();
-        if is_commit(&self.revision) && self.revision != commit {
-            return Err(Failure::lasting(format!(
-                "Expected commit {} of {id} from the hub but received {commit}",
-                self.revision
-            ))
-            .error);
-        }
         let fetcher = Fetcher {
             search: self,
             client: &client,
@@ -299,6 +291,21 @@ impl<'a> Search<'a> {
         // Last, so that the name never stands for a commit of which something is missing.
         self.repository.remember(&self.revision, &commit)?;
         Ok(self.found(commit, choice.chosen, wanted.is_empty()))
+    }
+
+    /// The files of the commit that the revision stood for so far, so that whatever of a model comes later is of the
+    /// same commit; of the one that it stands for today where there is none yet, or a newer one is asked for.
+    fn list(&self, client: &Client) -> Result<Listing> {
+        let id = &self.request.id;
+        let known = self.repository.commit(&self.revision);
+        if let Some(commit) = known.filter(|commit| !self.request.refresh && *commit != self.revision) {
+            match hub::list(client, id, &commit) {
+                // A hub loses a commit when the owner of the model rewrites its history.
+                Err(failure) if failure.again == Again::Absent => {}
+                listed => return listed.map_err(|failure| failure.error),
+            }
+        }
+        hub::list(client, id, &self.revision).map_err(|failure| failure.error)
     }
 
     fn lacking(&self, names: &[String], listing: &Listing) -> Error {

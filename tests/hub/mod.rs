@@ -16,7 +16,7 @@ use serde_json::json;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// The commit that every model of the hub is at.
+/// The commit that every model of the hub is at, until [`Hub::advance`].
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// One file of a model.
@@ -91,9 +91,16 @@ pub struct Seen {
     pub authorization: Option<String>,
 }
 
+/// Every model's files.
+type Models = BTreeMap<String, BTreeMap<String, Stored>>;
+
 #[derive(Default)]
 struct State {
-    models: BTreeMap<String, BTreeMap<String, Stored>>,
+    models: Models,
+    /// The commit that the branch is at.
+    head: String,
+    /// What the models were at earlier commits.
+    history: BTreeMap<String, Models>,
     faults: Vec<(On, usize, Fault)>,
     seen: Vec<Seen>,
     /// Only requests with this token are answered.
@@ -108,6 +115,23 @@ struct State {
     false_size: Option<u64>,
     /// Where large files are redirected to.
     content: String,
+}
+
+impl State {
+    fn commit<'a>(&'a self, revision: &'a str) -> &'a str {
+        if revision == "main" { &self.head } else { revision }
+    }
+
+    /// The files of the model `id` at `revision`, or the code of the hub's error.
+    fn files(&self, id: &str, revision: &str) -> Result<&BTreeMap<String, Stored>, &'static str> {
+        let commit = self.commit(revision);
+        let models = if commit == self.head {
+            &self.models
+        } else {
+            self.history.get(commit).ok_or("RevisionNotFound")?
+        };
+        models.get(id).ok_or("RepoNotFound")
+    }
 }
 
 /// A running hub.
@@ -128,6 +152,7 @@ impl Hub {
             content_port: port(&content),
             state: Arc::default(),
         };
+        COMMIT.clone_into(&mut served.lock().head);
         // By another name, so that it is another host.
         served.set_content(&format!("http://localhost:{}", served.content_port));
         for (listener, at_content) in [(hub, false), (content, true)] {
@@ -179,6 +204,19 @@ impl Hub {
             .entry(id.to_owned())
             .or_default()
             .insert(path.to_owned(), file);
+    }
+
+    /// Moves the branch to a new commit; what is changed from now on is not in the commit before.
+    pub fn advance(&self, commit: &str) {
+        let mut state = self.lock();
+        let (before, models) = (std::mem::take(&mut state.head), state.models.clone());
+        state.history.insert(before, models);
+        commit.clone_into(&mut state.head);
+    }
+
+    /// Loses all commits but the newest.
+    pub fn rewrite_history(&self) {
+        self.lock().history.clear();
     }
 
     pub fn remove(&self, id: &str, path: &str) {
@@ -464,8 +502,10 @@ fn from_content(state: &State, request: &Request) -> Answer {
         .next()
         .unwrap();
     let found = state
-        .models
+        .history
         .values()
+        .chain([&state.models])
+        .flat_map(BTreeMap::values)
         .flat_map(BTreeMap::values)
         .find(|file| file.large && file.etag() == name);
     let mut answer = match found {
@@ -495,14 +535,10 @@ fn from_hub(state: &State, request: &Request) -> Answer {
     let Some((id, rest)) = path.trim_start_matches('/').split_once("/resolve/") else {
         return Answer::new(404);
     };
-    let Some(files) = state.models.get(id) else {
-        return Answer::new(404).with("X-Error-Code", "RepoNotFound");
-    };
-    let file = rest
-        .strip_prefix("main/")
-        .or_else(|| rest.strip_prefix(&format!("{COMMIT}/")));
-    let Some(file) = file else {
-        return Answer::new(404).with("X-Error-Code", "RevisionNotFound");
+    let (revision, file) = rest.split_once('/').unwrap_or_default();
+    let files = match state.files(id, revision) {
+        Ok(files) => files,
+        Err(code) => return Answer::new(404).with("X-Error-Code", code),
     };
     let mut answer = match files.get(file) {
         None => Answer::new(404).with("X-Error-Code", "EntryNotFound"),
@@ -525,22 +561,18 @@ fn from_hub(state: &State, request: &Request) -> Answer {
         }
     };
     answer.on = Some(On::Resolve(""));
-    answer.with("X-Repo-Commit", COMMIT)
+    answer.with("X-Repo-Commit", state.commit(revision))
 }
 
 /// `{id}`, `{id}/revision/{revision}` and `{id}/tree/{revision}`.
 fn listing(state: &State, rest: &str) -> Answer {
     let words: Vec<_> = rest.split('/').collect();
     let id = words.iter().take(2).copied().collect::<Vec<_>>().join("/");
-    let Some(files) = state.models.get(&id) else {
-        return Answer::new(404).with("X-Error-Code", "RepoNotFound");
+    let revision = words.get(3).copied().unwrap_or("main");
+    let files = match state.files(&id, revision) {
+        Ok(files) => files,
+        Err(code) => return Answer::new(404).with("X-Error-Code", code),
     };
-    if words
-        .get(3)
-        .is_some_and(|revision| !["main", COMMIT].contains(revision))
-    {
-        return Answer::new(404).with("X-Error-Code", "RevisionNotFound");
-    }
     let size = |stored: &Stored| state.false_size.unwrap_or(stored.bytes.len() as u64);
     let body = if words.get(2) == Some(&"tree") {
         let entries = files.iter().map(|(path, stored)| {
@@ -578,7 +610,10 @@ fn listing(state: &State, rest: &str) -> Answer {
                 .iter()
                 .map(|name| json!({ "rfilename": name, "size": 1, "blobId": "e".repeat(40) })),
         );
-        let sha = state.false_commit.as_deref().unwrap_or(COMMIT);
+        let sha = state
+            .false_commit
+            .as_deref()
+            .unwrap_or_else(|| state.commit(revision));
         json!({ "id": id, "modelId": id, "sha": sha, "private": false, "siblings": siblings, "tags": [], "downloads": 0, "likes": 0 })
     };
     let mut answer = Answer::new(200).with("Content-Type", "application/json");

@@ -121,7 +121,7 @@ impl<'a> Part<'a> {
             return Ok(());
         }
         let size = self.job.facts.size;
-        client.persist(|| {
+        let completed = client.persist(|| {
             let before = self.loaded;
             let outcome = self.attempt(client, cancel, progress);
             // A server that always begins anew brings nothing new.
@@ -137,7 +137,8 @@ impl<'a> Part<'a> {
                 )),
                 Err(failure) => Err((failure, fruitful)),
             }
-        })
+        });
+        completed.map_err(|failure| failure.error)
     }
 
     fn attempt(

@@ -251,7 +251,10 @@ impl Client {
                     format!("{answered}: the model does not exist, or needs a token: set HF_TOKEN")
                 }
             }),
-            404 if at_hub => Failure::lasting(format!("{answered}: it does not exist")),
+            404 if at_hub => Failure {
+                again: Again::Absent,
+                ..Failure::lasting(format!("{answered}: it does not exist"))
+            },
             // A signed address that has run out; the hub gives a new one.
             401 | 403 | 404 | 410 => Failure::passing(answered),
             408 | 425 | 500 | 502..=504 => Failure {
@@ -270,7 +273,10 @@ impl Client {
     ///
     /// # Errors
     /// The same.
-    pub fn persist<T>(&self, attempt: impl FnMut() -> std::result::Result<T, (Failure, bool)>) -> Result<T> {
+    pub fn persist<T>(
+        &self,
+        attempt: impl FnMut() -> std::result::Result<T, (Failure, bool)>,
+    ) -> std::result::Result<T, Failure> {
         retry::persist(self.settings.patience, &self.cancel, attempt)
     }
 }

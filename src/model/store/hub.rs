@@ -89,7 +89,7 @@ impl Sibling {
 ///
 /// # Errors
 /// Of kind `Download` or `Aborted`.
-pub fn list(client: &Client, id: &str, revision: &str) -> Result<Listing> {
+pub fn list(client: &Client, id: &str, revision: &str) -> std::result::Result<Listing, Failure> {
     let address = client.address(&format!(
         "api/models/{id}/revision/{}?blobs=true",
         encoded(revision, "")
@@ -97,13 +97,19 @@ pub fn list(client: &Client, id: &str, revision: &str) -> Result<Listing> {
     let what = format!("the files of {id} at {revision}");
     let text = client.persist(|| read_text(client, &address, &what).map_err(|failure| (failure, false)))?;
     let answer: Answer = serde_json::from_slice(&text).map_err(|cause| {
-        Failure::lasting(format!("The hub's answer for {what} has an unexpected form"))
-            .error
-            .with_source(cause)
+        Failure::lasting(format!("The hub's answer for {what} has an unexpected form")).because(cause)
     })?;
     // It becomes the name of a folder.
     if !cache::is_commit(&answer.sha) {
-        return Err(Failure::lasting(format!("The hub gave no commit for {id} at {revision}")).error);
+        return Err(Failure::lasting(format!(
+            "The hub gave no commit for {id} at {revision}"
+        )));
+    }
+    if cache::is_commit(revision) && revision != answer.sha {
+        return Err(Failure::lasting(format!(
+            "Expected commit {revision} of {id} from the hub but received {}",
+            answer.sha
+        )));
     }
     Ok(Listing {
         commit: answer.sha,
@@ -144,11 +150,12 @@ fn read_text(client: &Client, address: &str, what: &str) -> std::result::Result<
 pub fn facts(client: &Client, id: &str, commit: &str, file: &str) -> Result<Facts> {
     let address = file_address(client, id, commit, file);
     let what = format!("{file} of {id}");
-    let reply = client.persist(|| {
+    let asked = client.persist(|| {
         client
             .send(&address, Ask::Head, &what)
             .map_err(|failure| (failure, false))
-    })?;
+    });
+    let reply = asked.map_err(|failure| failure.error)?;
     let headers = &reply.hub_headers;
     let digest = ["x-linked-etag", "etag"]
         .iter()

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::settings::Patience;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::model::events::Cancel;
 
 /// A request that did not work out.
@@ -20,6 +20,8 @@ pub struct Failure {
 pub enum Again {
     /// It would only fail again.
     Never,
+    /// No: the hub does not have what was asked for.
+    Absent,
     /// After the usual pause.
     Soon,
     /// After what the server asked for.
@@ -60,12 +62,12 @@ impl Failure {
 /// whether it brought something.
 ///
 /// # Errors
-/// The last failure's, or [`ErrorKind::Aborted`].
+/// The last failure, or one of kind [`ErrorKind::Aborted`].
 pub fn persist<T>(
     patience: Patience,
     cancel: &Cancel,
     mut attempt: impl FnMut() -> std::result::Result<T, (Failure, bool)>,
-) -> Result<T> {
+) -> std::result::Result<T, Failure> {
     let mut fruitless = 0_u32;
     loop {
         let (failure, fruitful) = match attempt() {
@@ -78,10 +80,10 @@ pub fn persist<T>(
         let pause = match failure.again {
             Again::Soon => jittered(usual),
             Again::After(time) if time <= patience.longest_pause => time.max(usual),
-            Again::After(_) | Again::Never => return Err(failure.error),
+            Again::After(_) | Again::Never | Again::Absent => return Err(failure),
         };
         if fruitless >= patience.attempts {
-            return Err(failure.error);
+            return Err(failure);
         }
         cancel.sleep(pause)?;
     }
