@@ -52,7 +52,10 @@ export type Precision = 'fp32' | 'int8';
 /** The lane that a call waits in. `interactive` calls go before `bulk` calls, which they can slow down but never starve. */
 export type Priority = 'interactive' | 'bulk';
 
-/** Some files of a hub model are not in the cache; their download starts. */
+/**
+ * Some files of a hub model are not in the cache; their download starts. Sent again where a large graph that was among
+ * them says that its weights are in further files.
+ */
 export interface DownloadStartedEvent {
   readonly type: 'download_started';
   /** The model's id on the hub. */

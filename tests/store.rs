@@ -17,16 +17,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hub::{COMMIT, Fault, Hub, On};
+use prost::Message;
 use sentence_embedder::config::EmbedderConfig;
 use sentence_embedder::error::{Error, ErrorKind, Result};
 use sentence_embedder::model::events::{Cancel, LoadEvent, Watch};
 use sentence_embedder::model::folder;
+use sentence_embedder::model::onnx::ModelProto;
+use sentence_embedder::model::source::Source;
 use sentence_embedder::model::store::settings::{Patience, Settings};
 use sentence_embedder::model::store::{Request, ResolvedModel, Store, inventory, manifest};
 use tempfile::TempDir;
 
 const MODEL: &str = "tiny/bert";
 const ONNX: &str = "onnx/model.onnx";
+const ODD: &str = "onnx/sub/Constant_7_attr__value";
 const NEWER: &str = "89abcdef0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "hf_neverShownAnywhere";
 const NEEDED: [&str; 8] = [
@@ -170,6 +174,24 @@ fn failed(outcome: Result<ResolvedModel>, kind: ErrorKind) -> String {
         assert!(!text.contains(secret), "{text}");
     }
     text
+}
+
+/// A hub whose model has its weights in another file, of a name that only the graph knows.
+fn with_odd_weights(documentation: usize) -> Bench {
+    let bench = Bench::new();
+    let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("__test__/fixtures/graphs");
+    let graph = fs::read(graphs.join("external.onnx")).unwrap();
+    let mut model = ModelProto::decode(&*graph).unwrap();
+    for tensor in &mut model.graph.as_mut().unwrap().initializer {
+        for entry in tensor.external_data.iter_mut().filter(|it| it.key == "location") {
+            entry.value = "sub/Constant_7_attr__value".to_owned();
+        }
+    }
+    model.producer_name = "x".repeat(documentation);
+    bench.hub.put(MODEL, ONNX, &model.encode_to_vec());
+    let data = fs::read(graphs.join("external.onnx_data")).unwrap();
+    bench.hub.put(MODEL, ODD, &data);
+    bench
 }
 
 #[test]
@@ -595,14 +617,70 @@ fn a_listing_without_hashes_is_completed_file_by_file() {
 }
 
 #[test]
-fn external_weights_come_along_and_a_missing_graph_is_named() {
-    let bench = Bench::new();
-    bench.hub.put(MODEL, "onnx/model.onnx_data", &[7; 999]);
+fn the_files_come_along_that_the_graph_says_its_weights_are_in() {
+    // Its documentation makes a graph large: it comes among the others, not ahead of them.
+    for documentation in [0, 5 << 20] {
+        let bench = with_odd_weights(documentation);
+        bench.hub.put(MODEL, "onnx/model.onnx_data", b"of another graph");
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let watch = Watch::new(
+            Some(Box::new({
+                let events = Arc::clone(&events);
+                move |event| events.lock().unwrap().push(event)
+            })),
+            Cancel::default(),
+        );
+        let found = bench.fetch_with(&bench.request(), &watch).unwrap();
+        assert!(!found.from_cache);
+        Source::open(&found.folder.join(ONNX)).unwrap();
+        assert!(found.files.contains(&ODD.to_owned()), "{:?}", found.files);
+        assert!(!found.folder.join("onnx/model.onnx_data").exists());
+        let rounds = events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|event| matches!(event, LoadEvent::DownloadStarted { .. }))
+            .count();
+        assert_eq!(rounds, if documentation == 0 { 1 } else { 2 });
+
+        bench.hub.forget();
+        assert!(bench.fetch().unwrap().from_cache);
+        assert_eq!(bench.offline().unwrap().files, found.files);
+        assert!(bench.hub.seen().is_empty());
+        let out = tempfile::tempdir().unwrap();
+        manifest::export(&found, out.path(), &Cancel::default()).unwrap();
+        Source::open(&out.path().join(ONNX)).unwrap();
+    }
+}
+
+#[test]
+fn weights_that_were_cut_off_are_missing_files_and_are_resumed() {
+    let bench = with_odd_weights(0);
+    bench.hub.put(MODEL, "tokenizer.json", b"{}");
+    // The graph comes whole.
+    bench.hub.fail(On::Content, 1, Fault::Drip(1 << 20, 0));
+    bench.hub.fail(On::Content, 1, Fault::CutAfter(100));
+    bench.hub.fail(On::Content, 100, Fault::Reset);
+    failed(bench.fetch(), ErrorKind::Download);
+    assert_eq!(fs::metadata(bench.part(ODD)).unwrap().len(), 100);
+    // As another tool leaves it, which remembers the branch first.
+    let refs = bench.cache.path().join("models--tiny--bert/refs");
+    fs::create_dir_all(&refs).unwrap();
+    fs::write(refs.join("main"), COMMIT).unwrap();
+    failed(bench.fetch(), ErrorKind::Download);
+    let text = failed(bench.offline(), ErrorKind::Offline);
+    assert!(text.contains(ODD) && !text.contains(ONNX), "{text}");
+    bench.hub.mend();
     let found = bench.fetch().unwrap();
-    assert_eq!(
-        fs::read(found.folder.join("onnx/model.onnx_data")).unwrap(),
-        [7; 999]
-    );
+    Source::open(&found.folder.join(ONNX)).unwrap();
+}
+
+#[test]
+fn missing_weights_and_a_missing_graph_are_named() {
+    let bench = with_odd_weights(0);
+    bench.hub.remove(MODEL, ODD);
+    let text = failed(bench.fetch(), ErrorKind::ModelNotFound);
+    assert!(text.contains(ODD), "{text}");
 
     let bench = Bench::new();
     bench.hub.remove(MODEL, ONNX);

@@ -36,7 +36,10 @@ export declare interface DownloadProgressEvent {
     readonly overall: number;
 }
 
-/** Some files of a hub model are not in the cache; their download starts. */
+/**
+ * Some files of a hub model are not in the cache; their download starts. Sent again where a large graph that was among
+ * them says that its weights are in further files.
+ */
 export declare interface DownloadStartedEvent {
     readonly type: 'download_started';
     /** The model's id on the hub. */

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// by [`Loading`](Self::Loading) again.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LoadEvent {
-    /// Files will be fetched from the hub.
+    /// Files will be fetched from the hub. Told again for those that a large graph names, once it is here.
     DownloadStarted {
         /// The model's id on the hub.
         model: String,

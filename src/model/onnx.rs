@@ -1,5 +1,7 @@
 //! The protobuf messages of ONNX files, as far as they are read and written here.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -172,6 +174,28 @@ pub struct ValueInfoProto {
     pub name: String,
     #[prost(bytes = "bytes", tag = "2")]
     pub r#type: Bytes,
+}
+
+impl GraphProto {
+    /// Every constant: initializers and attributes of nodes, those of subgraphs included.
+    fn constants(&self) -> Vec<&TensorProto> {
+        let mut found: Vec<_> = self.initializer.iter().collect();
+        for attribute in self.node.iter().flat_map(|node| &node.attribute) {
+            found.extend(attribute.t.iter().chain(&attribute.tensors));
+            let graphs = attribute.g.iter().chain(&attribute.graphs);
+            found.extend(graphs.flat_map(Self::constants));
+        }
+        found
+    }
+
+    /// The other files that constants lie in, as the graph names them: relative to its own folder.
+    pub fn locations(&self) -> BTreeSet<&str> {
+        let outside = self
+            .constants()
+            .into_iter()
+            .filter(|tensor| tensor.data_location == EXTERNAL);
+        outside.filter_map(|tensor| tensor.external("location")).collect()
+    }
 }
 
 impl NodeProto {

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "a model file is mapped")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 use prost::Message;
 
-use super::onnx::{EXTERNAL, ModelProto, NodeProto, TensorProto, data_type};
+use super::onnx::{EXTERNAL, GraphProto, ModelProto, NodeProto, TensorProto, data_type};
 use super::tensors;
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -33,10 +33,7 @@ impl Source {
     /// `ModelNotFound` when the file cannot be read, `ModelInvalid` when it is not ONNX or uses parts of the format that
     /// are not supported here (functions, sparse tensors), or a tensor's shape and bytes do not fit each other.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = map(path)?;
-        let model = ModelProto::decode(bytes).context(ErrorKind::ModelInvalid, || {
-            format!("{} is not an ONNX file", path.display())
-        })?;
+        let model = decode(path)?;
         if model.graph.is_none() {
             return Err(Error::new(
                 ErrorKind::ModelInvalid,
@@ -100,18 +97,9 @@ impl Source {
     #[must_use]
     pub fn data_files(&self) -> Vec<PathBuf> {
         let graph = self.model.graph.as_ref();
-        let initializers = graph.into_iter().flat_map(|graph| &graph.initializer);
-        let constants = graph
+        graph
             .into_iter()
-            .flat_map(|graph| &graph.node)
-            .flat_map(NodeProto::constants);
-        let locations: BTreeSet<&str> = initializers
-            .chain(constants)
-            .filter(|tensor| tensor.data_location == EXTERNAL)
-            .filter_map(|tensor| tensor.external("location"))
-            .collect();
-        locations
-            .into_iter()
+            .flat_map(GraphProto::locations)
             .map(|location| self.folder.join(location))
             .collect()
     }
@@ -214,6 +202,16 @@ impl Source {
     }
 }
 
+/// The other files that the constants of the model file `path` lie in, as it names them. None of them is opened.
+///
+/// # Errors
+/// `ModelNotFound` when the file cannot be read, `ModelInvalid` when it is not ONNX.
+pub fn locations(path: &Path) -> Result<Vec<String>> {
+    let model = decode(path)?;
+    let graph = model.graph.iter();
+    Ok(graph.flat_map(GraphProto::locations).map(str::to_owned).collect())
+}
+
 /// Little-endian `f32` values, wherever they start.
 pub fn floats_of(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> + '_ {
     bytes
@@ -226,6 +224,12 @@ pub fn floats_of(bytes: &[u8]) -> impl ExactSizeIterator<Item = f32> + '_ {
 fn real_path(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).context(ErrorKind::ModelNotFound, || {
         format!("Cannot read {}", path.display())
+    })
+}
+
+fn decode(path: &Path) -> Result<ModelProto> {
+    ModelProto::decode(map(path)?).context(ErrorKind::ModelInvalid, || {
+        format!("{} is not an ONNX file", path.display())
     })
 }
 
@@ -242,4 +246,52 @@ fn map(path: &Path) -> Result<Bytes> {
     // SAFETY: model files are not changed in place; whoever replaces one writes a new file and renames it.
     let map = unsafe { Mmap::map(&file) }.context(ErrorKind::ModelNotFound, not_found)?;
     Ok(Bytes::from_owner(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::onnx::AttributeProto;
+    use super::*;
+
+    #[test]
+    fn the_files_of_initializers_constants_and_subgraphs_are_named_without_being_there() {
+        let outside = |location| TensorProto::outside("t", data_type::FLOAT, &[1], location, 0, 4);
+        let node_of = |attribute| NodeProto {
+            attribute: vec![attribute],
+            ..NodeProto::default()
+        };
+        let branch = GraphProto {
+            initializer: vec![outside("sub/branch")],
+            ..GraphProto::default()
+        };
+        let graph = GraphProto {
+            initializer: vec![
+                outside("model.onnx_data_1"),
+                outside("model.onnx_data_1"),
+                TensorProto::inline("inside", data_type::FLOAT, &[1], vec![0; 4]),
+            ],
+            node: vec![
+                node_of(AttributeProto {
+                    t: Some(outside("Constant_7_attr__value")),
+                    ..AttributeProto::default()
+                }),
+                node_of(AttributeProto {
+                    g: Some(branch),
+                    ..AttributeProto::default()
+                }),
+            ],
+            ..GraphProto::default()
+        };
+        let model = ModelProto {
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.onnx");
+        std::fs::write(&file, model.encode_to_vec()).unwrap();
+        assert_eq!(
+            locations(&file).unwrap(),
+            ["Constant_7_attr__value", "model.onnx_data_1", "sub/branch"]
+        );
+    }
 }

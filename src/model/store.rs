@@ -35,6 +35,7 @@ use self::retry::Again;
 use self::settings::Settings;
 use super::catalog::{self, Pin};
 use super::events::{LoadEvent, Watch};
+use super::source;
 use crate::config::EmbedderConfig;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -200,25 +201,27 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn choose(&self, modules: Option<&[u8]>, lenient: bool, known: impl Fn(&str) -> Known) -> Choice {
-        Layout::parse(modules).choose(self.request.model_file.as_deref(), lenient, known)
-    }
-
-    fn modules(&self, commit: &str) -> Option<Vec<u8>> {
-        fs::read(self.repository.snapshot(commit).join(MODULES)).ok()
+    /// What the model needs, as far as the files of `commit` that are here tell it.
+    fn choose(&self, commit: &str, lenient: bool, known: impl Fn(&str) -> Known) -> Choice {
+        let snapshot = self.repository.snapshot(commit);
+        let modules = fs::read(snapshot.join(MODULES)).ok();
+        let model_file = self.request.model_file.as_deref();
+        Layout::parse(modules.as_deref()).choose(model_file, lenient, known, |graph| {
+            // A graph that is not here yet, or is none, names nothing.
+            let locations = source::locations(&snapshot.join(graph)).unwrap_or_default();
+            files::data_files(graph, &locations)
+        })
     }
 
     /// The model as the cache has it, or what it lacks. With `lenient`, small files that nobody asked the hub for yet
     /// are taken as absent.
     fn cached(&self, lenient: bool) -> std::result::Result<ResolvedModel, Vec<String>> {
         let Some(commit) = self.repository.commit(&self.revision) else {
-            let choice = self.choose(None, false, |_| Known::Unknown);
+            let model_file = self.request.model_file.as_deref();
+            let choice = Layout::default().choose(model_file, false, |_| Known::Unknown, |_| Vec::new());
             return Err(choice.missing);
         };
-        let modules = self.modules(&commit);
-        let choice = self.choose(modules.as_deref(), lenient, |file| {
-            self.repository.known(&commit, file)
-        });
+        let choice = self.choose(&commit, lenient, |file| self.repository.known(&commit, file));
         let gaps: Vec<_> = choice.missing.into_iter().chain(choice.lacking).collect();
         if gaps.is_empty() {
             Ok(self.found(commit, choice.chosen, true))
@@ -266,31 +269,39 @@ impl<'a> Search<'a> {
             listing: &listing,
             watch,
         };
+        let mut from_cache = true;
         if listing.known(MODULES) == Known::Present {
-            // It says which other files there are, so it comes before anything can be counted.
-            let first = fetcher.plan(MODULES)?;
-            if !fetcher.is_here(&first) {
-                fetcher.bring(&first, &mut |_| {})?;
+            from_cache &= fetcher.bring_ahead(MODULES)?;
+        }
+        let choose = || {
+            let choice = self.choose(&commit, false, |file| listing.known(file));
+            if choice.lacking.is_empty() {
+                Ok(choice)
+            } else {
+                Err(self.lacking(&choice.lacking, &listing))
             }
+        };
+        let choice = choose()?;
+        let has_data = |graph: &str| {
+            let mut others = listing.files.keys().filter(|file| !choice.chosen.contains(file));
+            others.any(|file| files::could_be_data(file, graph))
+        };
+        if let Some(graph) = choice.graph().filter(|graph| has_data(graph)) {
+            from_cache &= fetcher.bring_ahead(graph)?;
         }
-        let modules = self.modules(&commit);
-        let choice = self.choose(modules.as_deref(), false, |file| listing.known(file));
-        if !choice.lacking.is_empty() {
-            return Err(self.lacking(&choice.lacking, &listing));
-        }
-        let plans: Vec<_> = choice
-            .chosen
-            .iter()
-            .map(|file| fetcher.plan(file))
-            .collect::<Result<_>>()?;
-        let wanted: Vec<_> = plans.iter().filter(|plan| !fetcher.is_here(plan)).collect();
-        fetcher.bring_all(&wanted)?;
+        let choice = choose()?;
+        from_cache &= fetcher.bring_all(&choice.chosen)?;
+        // A graph that was too large to come ahead has come only now, and names its data.
+        let mut data = choose()?.chosen;
+        data.retain(|file| !choice.chosen.contains(file));
+        from_cache &= fetcher.bring_all(&data)?;
         for file in &choice.absent {
             self.repository.mark_absent(&commit, file);
         }
         // Last, so that the name never stands for a commit of which something is missing.
         self.repository.remember(&self.revision, &commit)?;
-        Ok(self.found(commit, choice.chosen, wanted.is_empty()))
+        let files = choice.chosen.into_iter().chain(data).collect();
+        Ok(self.found(commit, files, from_cache))
     }
 
     /// The files of the commit that the revision stood for so far, so that whatever of a model comes later is of the

@@ -197,7 +197,7 @@ impl Hub {
     pub fn put(&self, id: &str, path: &str, bytes: &[u8]) {
         let file = Stored {
             bytes: bytes.to_vec(),
-            large: path.contains(".onnx"),
+            large: path.starts_with("onnx/"),
         };
         self.lock()
             .models

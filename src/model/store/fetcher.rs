@@ -14,8 +14,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::catalog;
 use crate::model::events::{LoadEvent, Watch};
 
+/// Bytes of the largest file that comes before anything is counted or told.
+const MAX_AHEAD: u64 = 4 << 20;
+
 /// One file of a commit, and what it must be.
-pub struct Plan {
+struct Plan {
     file: String,
     facts: Facts,
     pinned: Option<&'static str>,
@@ -38,7 +41,7 @@ impl Fetcher<'_> {
     ///
     /// # Errors
     /// Of kind `Download` or `Aborted`.
-    pub fn plan(&self, file: &str) -> Result<Plan> {
+    fn plan(&self, file: &str) -> Result<Plan> {
         let (id, commit) = (&self.search.request.id, &self.listing.commit);
         let facts = match self.listing.files.get(file) {
             Some(Some(facts)) => facts.clone(),
@@ -63,7 +66,7 @@ impl Fetcher<'_> {
     }
 
     /// Whether the file is in its snapshot, with the right length. Its hash was checked when it came.
-    pub fn is_here(&self, plan: &Plan) -> bool {
+    fn is_here(&self, plan: &Plan) -> bool {
         let Some(name) = files::relative(&plan.file) else {
             return false;
         };
@@ -73,15 +76,32 @@ impl Fetcher<'_> {
             .is_ok_and(|found| found.is_file() && found.len() == plan.facts.size)
     }
 
-    /// Gets the files of `plans` into the snapshot, telling of the progress.
+    /// Gets a file that says which others there are into the snapshot, unless it is large: so all that is to come can be
+    /// counted. Says whether nothing had to be fetched.
     ///
     /// # Errors
     /// Of kind `Download` or `Aborted`.
-    pub fn bring_all(&self, plans: &[&Plan]) -> Result<()> {
-        if plans.is_empty() {
-            return Ok(());
+    pub fn bring_ahead(&self, file: &str) -> Result<bool> {
+        let plan = self.plan(file)?;
+        let stays = plan.facts.size > MAX_AHEAD || self.is_here(&plan);
+        if !stays {
+            self.bring(&plan, &mut |_| {})?;
         }
-        self.check_room(plans)?;
+        Ok(stays)
+    }
+
+    /// Gets the `files` that are not there yet into the snapshot, telling of the progress. Says whether nothing had to be
+    /// fetched.
+    ///
+    /// # Errors
+    /// Of kind `Download` or `Aborted`.
+    pub fn bring_all(&self, files: &[String]) -> Result<bool> {
+        let mut plans: Vec<_> = files.iter().map(|file| self.plan(file)).collect::<Result<_>>()?;
+        plans.retain(|plan| !self.is_here(plan));
+        if plans.is_empty() {
+            return Ok(true);
+        }
+        self.check_room(&plans)?;
         let total: u64 = plans.iter().map(|plan| plan.facts.size).sum();
         self.watch.tell(LoadEvent::DownloadStarted {
             model: self.search.request.id.clone(),
@@ -90,7 +110,7 @@ impl Fetcher<'_> {
         });
         let mut before = 0;
         let mut last: Option<Instant> = None;
-        for plan in plans {
+        for plan in &plans {
             let size = plan.facts.size;
             let mut told = None;
             self.bring(plan, &mut |loaded| {
@@ -108,14 +128,14 @@ impl Fetcher<'_> {
             })?;
             before += size;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Gets one file into its snapshot, waiting for whoever fetches it already.
     ///
     /// # Errors
     /// Of kind `Download` or `Aborted`.
-    pub fn bring(&self, plan: &Plan, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    fn bring(&self, plan: &Plan, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let repository = &self.search.repository;
         let (blob, part) = (
             repository.blob(&plan.facts.digest),
@@ -150,7 +170,7 @@ impl Fetcher<'_> {
     }
 
     /// Refuses what cannot fit before the first byte is fetched.
-    fn check_room(&self, plans: &[&Plan]) -> Result<()> {
+    fn check_room(&self, plans: &[Plan]) -> Result<()> {
         let repository = &self.search.repository;
         let needed: u64 = plans
             .iter()

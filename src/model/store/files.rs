@@ -140,8 +140,15 @@ impl Layout {
         ]
     }
 
-    /// Looks for every need. With `lenient`, what is not known of minor files is taken as absent.
-    pub fn choose(&self, model_file: Option<&str>, lenient: bool, known: impl Fn(&str) -> Known) -> Choice {
+    /// Looks for every need, and for the files that the graph's weights are in, which `data_of` names. With `lenient`, what
+    /// is not known of minor files is taken as absent.
+    pub fn choose(
+        &self,
+        model_file: Option<&str>,
+        lenient: bool,
+        known: impl Fn(&str) -> Known,
+        data_of: impl Fn(&str) -> Vec<String>,
+    ) -> Choice {
         let mut choice = Choice::default();
         for need in self.needs(model_file) {
             let doubtful = need.doubtful || need.names.iter().any(|name| known(name) == Known::Present);
@@ -160,8 +167,14 @@ impl Layout {
             match found {
                 Some((name, Known::Present)) => {
                     choice.chosen.push(name.clone());
-                    if name.ends_with(".onnx") {
-                        external_data(name, lenient, &known, &mut choice);
+                    if is_graph(name) {
+                        for data in data_of(name) {
+                            match known(&data) {
+                                Known::Present => choice.chosen.push(data),
+                                Known::Absent => choice.lacking.push(data),
+                                Known::Unknown => choice.missing.push(data),
+                            }
+                        }
                     }
                 }
                 Some((name, _)) => choice.missing.push(name.clone()),
@@ -173,16 +186,36 @@ impl Layout {
     }
 }
 
-/// Weights beside the graph, under the two names that exporters give them.
-fn external_data(onnx: &str, lenient: bool, known: impl Fn(&str) -> Known, choice: &mut Choice) {
-    for name in [format!("{onnx}_data"), format!("{onnx}.data")] {
-        match known(&name) {
-            Known::Present => choice.chosen.push(name),
-            Known::Absent => choice.absent.push(name),
-            Known::Unknown if lenient => {}
-            Known::Unknown => choice.missing.push(name),
-        }
+impl Choice {
+    /// The graph among the files.
+    pub fn graph(&self) -> Option<&str> {
+        self.chosen.iter().map(String::as_str).find(|name| is_graph(name))
     }
+}
+
+fn is_graph(name: &str) -> bool {
+    name.ends_with(".onnx")
+}
+
+/// The folder of `file` with a slash at its end; nothing for one at the root.
+fn folder_of(file: &str) -> &str {
+    file.rfind('/')
+        .and_then(|slash| file.get(..=slash))
+        .unwrap_or_default()
+}
+
+/// The files of the repository that the graph at `graph` calls `locations`. Those outside its folder are left out: who
+/// reads the graph refuses them.
+pub fn data_files(graph: &str, locations: &[String]) -> Vec<String> {
+    let inside = locations.iter().filter(|location| relative(location).is_some());
+    inside
+        .map(|location| format!("{}{location}", folder_of(graph)))
+        .collect()
+}
+
+/// Whether `file` could hold weights of `graph`, by its place.
+pub fn could_be_data(file: &str, graph: &str) -> bool {
+    file.starts_with(folder_of(graph)) && !is_graph(file)
 }
 
 /// The list of steps of a sentence-transformers model.
@@ -233,6 +266,10 @@ mod tests {
         }
     }
 
+    fn no_data(_graph: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     #[test]
     fn only_the_needed_files_of_a_repository_are_chosen() {
         let names = [
@@ -245,9 +282,16 @@ mod tests {
             "pytorch_model.bin",
             "onnx/model.onnx",
             "onnx/model.onnx_data",
+            "onnx/model.onnx.data",
+            "onnx/sub/odd",
             "onnx/model_O4.onnx",
         ];
-        let choice = Layout::parse(Some(MULTI.as_bytes())).choose(None, false, listed(&names));
+        let layout = Layout::parse(Some(MULTI.as_bytes()));
+        let data_of = |graph: &str| {
+            let locations = ["model.onnx_data", "sub/odd", "../outside", "/outside", "nowhere"];
+            data_files(graph, &locations.map(str::to_owned))
+        };
+        let choice = layout.choose(None, false, listed(&names), data_of);
         assert_eq!(
             choice.chosen,
             [
@@ -258,19 +302,21 @@ mod tests {
                 "tokenizer.json",
                 "onnx/model.onnx",
                 "onnx/model.onnx_data",
+                "onnx/sub/odd",
             ]
         );
-        assert!(choice.missing.is_empty() && choice.lacking.is_empty());
+        assert_eq!(choice.graph(), Some("onnx/model.onnx"));
+        assert_eq!(choice.lacking, ["onnx/nowhere"]);
+        assert!(choice.missing.is_empty());
         assert!(choice.absent.contains(&"tokenizer_config.json".to_owned()));
-        let named =
-            Layout::parse(Some(MULTI.as_bytes())).choose(Some("onnx/model_O4.onnx"), false, listed(&names));
+        let named = layout.choose(Some("onnx/model_O4.onnx"), false, listed(&names), no_data);
         assert!(named.chosen.contains(&"onnx/model_O4.onnx".to_owned()));
         assert!(!named.chosen.contains(&"onnx/model.onnx".to_owned()));
     }
 
     #[test]
     fn a_repository_without_a_graph_lacks_it() {
-        let choice = Layout::default().choose(None, false, listed(&["tokenizer.json"]));
+        let choice = Layout::default().choose(None, false, listed(&["tokenizer.json"]), no_data);
         assert_eq!(choice.lacking, ["onnx/model.onnx", "model.onnx"]);
     }
 
@@ -291,10 +337,18 @@ mod tests {
             }
         };
         let layout = Layout::parse(Some(MULTI.as_bytes()));
-        let strict = layout.choose(None, false, known);
+        let strict = layout.choose(None, false, known, no_data);
         assert!(strict.missing.contains(&"config.json".to_owned()));
-        assert!(strict.missing.contains(&"onnx/model.onnx_data".to_owned()));
-        assert_eq!(layout.choose(None, true, known).missing, Vec::<String>::new());
+        assert_eq!(
+            layout.choose(None, true, known, no_data).missing,
+            Vec::<String>::new()
+        );
+        let data_of = |graph: &str| data_files(graph, &["weights".to_owned()]);
+        assert_eq!(
+            layout.choose(None, true, known, data_of).missing,
+            ["onnx/weights"],
+            "there is no model without its weights"
+        );
 
         let unsure = |name: &str| {
             if name == "sentence_bert_config.json" {
@@ -304,7 +358,7 @@ mod tests {
             }
         };
         assert_eq!(
-            layout.choose(None, true, unsure).missing,
+            layout.choose(None, true, unsure, no_data).missing,
             ["sentence_bert_config.json"],
             "without it the length limit would be a guess"
         );
