@@ -463,6 +463,37 @@ fn offline_opens_no_socket_and_names_the_files_and_the_command() {
 }
 
 #[test]
+fn the_command_for_missing_files_names_a_cache_that_an_option_named() {
+    let bench = Bench::new();
+    let offline = |cache_dir: Option<&Path>, variables: &[(&str, &Path)]| {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, folder)| folder.display().to_string())
+        };
+        let settings = Settings::read(cache_dir, Some(true), &variable).unwrap();
+        let request = Request {
+            revision: Some("v1".to_owned()),
+            ..bench.request()
+        };
+        let told = Store::new(settings).resolve(&request, &Watch::unwatched());
+        let error = told.unwrap_err().to_string();
+        error.split_once("once with: ").unwrap().1.to_owned()
+    };
+    let plain = bench.cache.path();
+    let spaced = plain.join("my models");
+    let command = format!("npx sentence-embedder pull {MODEL} --revision v1");
+    assert_eq!(
+        offline(Some(plain), &[]),
+        format!("{command} --cache-dir {}", plain.display())
+    );
+    assert_eq!(
+        offline(Some(&spaced), &[]),
+        format!("{command} --cache-dir \"{}\"", spaced.display())
+    );
+    assert_eq!(offline(None, &[("HF_HUB_CACHE", plain)]), command);
+}
+
+#[test]
 fn a_hub_out_of_reach_is_no_reason_to_refuse_what_is_here() {
     let bench = Bench::new();
     let fetched = bench.fetch().unwrap();

@@ -245,13 +245,19 @@ impl<'a> Search<'a> {
             let value = value.as_ref()?;
             Some(format!(" {name} {value}"))
         };
+        let folder = self.settings.cache.display().to_string();
+        let cache_dir = match self.settings.cache_is_named {
+            // For a shell.
+            true if folder.contains(char::is_whitespace) => format!(" --cache-dir \"{folder}\""),
+            true => format!(" --cache-dir {folder}"),
+            false => String::new(),
+        };
         Error::new(
             ErrorKind::Offline,
             format!(
                 "Files of {id} are missing in {folder}, and offline forbids downloading them: {files}. Download them \
-                 once with: npx sentence-embedder pull {id}{revision}{file}",
+                 once with: npx sentence-embedder pull {id}{revision}{file}{cache_dir}",
                 id = self.request.id,
-                folder = self.settings.cache.display(),
                 files = missing.join(", "),
                 revision = option("--revision", &self.request.revision).unwrap_or_default(),
                 file = option("--model-file", &self.request.model_file).unwrap_or_default(),

@@ -63,6 +63,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// The folder with `models--owner--name`. From `cacheDir`, else `HF_HUB_CACHE`, else `HF_HOME/hub`.
     pub cache: PathBuf,
+    /// Whether `cacheDir` named that folder: then nobody finds it without being told.
+    pub cache_is_named: bool,
     /// Never open a socket. From `offline`, else `HF_HUB_OFFLINE`.
     pub offline: bool,
     /// Link files with symbolic links where the system allows it. Off with `HF_HUB_DISABLE_SYMLINKS`.
@@ -142,6 +144,7 @@ impl Settings {
             endpoint: endpoint(filled("HF_ENDPOINT"))?,
             token,
             cache: std::path::absolute(&cache).unwrap_or(cache),
+            cache_is_named: cache_dir.is_some(),
             offline: offline
                 .unwrap_or_else(|| switched_on("HF_HUB_OFFLINE") || switched_on("TRANSFORMERS_OFFLINE")),
             symlinks: !switched_on("HF_HUB_DISABLE_SYMLINKS"),
