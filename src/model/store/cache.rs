@@ -7,6 +7,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::digest::Digest;
 use super::files::{self, Known};
@@ -100,7 +102,7 @@ impl Repository {
         let write = || {
             create_parent(&file)?;
             // Written aside and moved, so that nobody reads half a commit.
-            let aside = file.with_extension(format!("{}.tmp", std::process::id()));
+            let aside = aside(&file);
             fs::write(&aside, commit)?;
             fs::rename(&aside, &file)
         };
@@ -160,13 +162,7 @@ impl Repository {
                 return Ok(());
             }
             // Made aside and moved over, so that a reader sees the old file or the new one, never none.
-            let aside = pointer.with_file_name(format!(
-                ".{}.{}.tmp",
-                pointer
-                    .file_name()
-                    .map_or_else(Default::default, |name| name.to_string_lossy()),
-                std::process::id()
-            ));
+            let aside = aside(&pointer);
             let _ = fs::remove_file(&aside);
             // Windows makes symbolic links only for developers; a hard link costs as little, a copy always works.
             if !(symlinks && symlink(&target, &aside).is_ok()) && fs::hard_link(&blob, &aside).is_err() {
@@ -183,6 +179,14 @@ impl Repository {
         let target = fs::read_link(self.snapshot(commit).join(files::relative(file)?)).ok()?;
         Digest::parse(target.file_name()?.to_str()?)
     }
+}
+
+/// A name beside `file` that is no other thread's and no other process's.
+fn aside(file: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    file.with_file_name(format!(".{name}.{}-{count}.tmp", process::id()))
 }
 
 /// Whether `text` is the full hash of a commit.
@@ -262,6 +266,25 @@ mod tests {
         }
         assert!(is_commit(COMMIT));
         assert!(!is_commit("main") && !is_commit(&COMMIT.to_uppercase()));
+    }
+
+    #[test]
+    fn threads_that_remember_the_same_name_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::new(folder.path(), "owner/name");
+        std::thread::scope(|scope| {
+            for digit in ["a", "b", "c", "d"] {
+                let repository = &repository;
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        repository.remember("v1.2", &digit.repeat(40)).unwrap();
+                    }
+                });
+            }
+        });
+        assert!(repository.commit("v1.2").is_some());
+        let refs = fs::read_dir(repository.root().join("refs")).unwrap();
+        assert_eq!(refs.count(), 1, "nothing is left aside");
     }
 
     #[test]
