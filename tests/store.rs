@@ -406,6 +406,26 @@ fn a_server_without_ranges_and_a_part_of_other_bytes_only_cost_time() {
 }
 
 #[test]
+fn a_server_that_time_and_again_loses_what_it_sent_is_given_up() {
+    for lost in [Fault::WrongRange, Fault::Status(416, vec![])] {
+        let bench = Bench::new();
+        bench.hub.put(MODEL, "tokenizer.json", b"{}");
+        for _ in 0..20 {
+            bench.hub.fail(On::Content, 1, Fault::CutAfter(100));
+            bench.hub.fail(On::Content, 1, lost.clone());
+        }
+        failed(bench.fetch(), ErrorKind::Download);
+        let asked = bench.hub.seen().iter().filter(|seen| seen.at_content).count();
+        assert_eq!(
+            asked, 5,
+            "one attempt that brought something, and four that did not"
+        );
+        bench.hub.mend();
+        bench.assert_whole(&bench.fetch().unwrap());
+    }
+}
+
+#[test]
 fn a_cancel_ends_a_download_within_a_second_and_keeps_the_part() {
     for fault in [Fault::HangHalfway, Fault::Drip(2000, 50), Fault::Hang] {
         let bench = Bench::new();

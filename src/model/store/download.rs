@@ -121,11 +121,12 @@ impl<'a> Part<'a> {
             return Ok(());
         }
         let size = self.job.facts.size;
+        let mut most = self.loaded;
         let completed = client.persist(|| {
-            let before = self.loaded;
             let outcome = self.attempt(client, cancel, progress);
             // A server that always begins anew brings nothing new.
-            let fruitful = self.loaded > before;
+            let fruitful = self.loaded > most;
+            most = most.max(self.loaded);
             match outcome {
                 Ok(()) if self.loaded == size => Ok(()),
                 Ok(()) => Err((
