@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::folder::ModelSpec;
+use super::source;
 use super::store::manifest::{self, MadeFrom};
 use crate::config::Precision;
 use crate::error::{Context, ErrorKind, Result};
@@ -106,18 +107,20 @@ fn unreadable(file: &Path) -> String {
     format!("{} cannot be read", file.display())
 }
 
-/// The graph and the files beside it whose names continue its own, where exporters put weights: `model.onnx_data`,
-/// `model.onnx.data`, `model.onnx_data_1`.
+/// The graph and the files beside it that it names, or whose names continue its own, where exporters put weights:
+/// `model.onnx_data`, `model.onnx.data`, `model.onnx_data_1`.
 fn weight_files(onnx_file: &Path) -> io::Result<Vec<PathBuf>> {
     let name = onnx_file.file_name().unwrap_or_default();
     let folder = match onnx_file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
+    // What is no graph names nothing, and is refused where it is loaded.
+    let named = source::locations(onnx_file).unwrap_or_default();
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?.file_name();
-        if is_data_of(name, &entry) {
+        if is_data_of(name, &entry) || named.iter().any(|location| entry == location.as_str()) {
             files.push(onnx_file.with_file_name(entry));
         }
     }
@@ -187,6 +190,9 @@ fn unhex(digits: &str) -> Vec<u8> {
 mod tests {
     use std::io::Write as _;
 
+    use prost::Message as _;
+
+    use super::super::onnx::{GraphProto, ModelProto, TensorProto, data_type};
     use super::*;
 
     fn file_of(length: u64, changes: &[(u64, u8)]) -> tempfile::NamedTempFile {
@@ -224,6 +230,28 @@ mod tests {
             let changes: Vec<_> = (start..start + distance).step_by(997).map(|at| (at, 1)).collect();
             assert_ne!(plain, digest(length, &changes), "from {start}");
         }
+    }
+
+    #[test]
+    fn weights_in_a_file_of_any_name_count() {
+        let graph = GraphProto {
+            initializer: vec![TensorProto::outside("t", data_type::FLOAT, &[1], "odd", 0, 4)],
+            ..GraphProto::default()
+        };
+        let model = ModelProto {
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.onnx");
+        fs::write(&file, model.encode_to_vec()).unwrap();
+        let with = |odd: &[u8]| {
+            fs::write(folder.path().join("odd"), odd).unwrap();
+            fs::write(folder.path().join("other"), odd).unwrap();
+            weights(&file).unwrap()
+        };
+        assert_eq!(with(b"1234").len(), 2);
+        assert_ne!(with(b"1234"), with(b"1235"));
     }
 
     #[test]
