@@ -179,6 +179,43 @@ fn a_copy_does_not_depend_on_the_limit_of_the_caller_that_made_it() {
 }
 
 #[test]
+fn an_int8_copy_belongs_to_how_its_examples_became_tokens() {
+    let (cache, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = expand("model", &serde_json::json!({ "base": "bert" }), parent.path());
+    let prompt = r#"{ "prompts": { "query": "query: " }, "default_prompt_name": "query" }"#;
+    let changes: [&dyn Fn(); 3] = [
+        &|| fs::write(folder.join("config_sentence_transformers.json"), prompt).unwrap(),
+        &|| {
+            fs::write(
+                folder.join("sentence_bert_config.json"),
+                r#"{ "max_seq_length": 4 }"#,
+            )
+            .unwrap()
+        },
+        &|| {
+            let other = fixtures().join("mpnet/tokenizer.json");
+            fs::copy(other, folder.join("tokenizer.json")).unwrap();
+        },
+    ];
+    for precision in Precision::ALL {
+        assert_eq!(load(&folder, cache.path(), precision).1, "POL");
+    }
+    for (number, change) in changes.iter().enumerate() {
+        change();
+        assert_eq!(
+            load(&folder, cache.path(), Precision::Fp32).1,
+            "OL",
+            "change {number}"
+        );
+        assert_eq!(
+            load(&folder, cache.path(), Precision::Int8).1,
+            "POL",
+            "change {number}"
+        );
+    }
+}
+
+#[test]
 fn a_copy_that_was_changed_is_made_again() {
     for precision in Precision::ALL {
         let cache = tempfile::tempdir().unwrap();

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::events::Cancel;
+use super::folder::ModelSpec;
 use super::source::Source;
 use super::store::lock::Lock;
 use crate::config::{EmbedderConfig, PREPARED_COPIES, PREPARED_FOR, Precision, default_threads};
@@ -43,6 +44,8 @@ pub struct Recipe {
     /// The ONNX file, with size and time of its last change, and the same of its external data.
     sources: Vec<SourceFile>,
     precision: String,
+    /// How the examples of an 8-bit copy become tokens.
+    examples: Option<Encoding>,
     /// The outputs of which the first that is there is kept.
     outputs: Vec<String>,
     /// Version of the code that makes copies of this precision.
@@ -59,6 +62,14 @@ struct SourceFile {
     changed_ns: u128,
     /// Hash of the file's ends and of blocks between them: finds a replaced file even where the time does not tell.
     sample: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Encoding {
+    tokenizer: SourceFile,
+    prompt: Option<String>,
+    lower_case: bool,
+    max_tokens: usize,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -88,16 +99,15 @@ pub struct Cache {
 }
 
 impl Recipe {
-    /// The recipe for a copy of `onnx_file` in `precision` that keeps the first of `outputs` that is there, made by version
-    /// `maker` of the code.
+    /// The recipe for a copy of `spec` that keeps the first of `outputs` that is there, made by version `maker` of the code.
     ///
     /// # Errors
-    /// [`ErrorKind::ModelNotFound`] when the file cannot be read.
-    pub fn new(onnx_file: &Path, precision: Precision, outputs: &[&str], maker: u32) -> Result<Self> {
-        let mut files = vec![onnx_file.to_owned()];
+    /// [`ErrorKind::ModelNotFound`] when a file cannot be read.
+    pub fn new(spec: &ModelSpec, outputs: &[&str], maker: u32) -> Result<Self> {
+        let mut files = vec![spec.onnx_file.clone()];
         // A graph that cannot be read has no copy that could be outdated.
         files.extend(
-            Source::open(onnx_file)
+            Source::open(&spec.onnx_file)
                 .map(|it| it.data_files())
                 .unwrap_or_default(),
         );
@@ -105,9 +115,19 @@ impl Recipe {
             .iter()
             .map(|file| SourceFile::of(file))
             .collect::<Result<_>>()?;
+        let examples = match spec.precision {
+            Precision::Fp32 => None,
+            Precision::Int8 => Some(Encoding {
+                tokenizer: SourceFile::of(&spec.tokenizer_file)?,
+                prompt: spec.prompt.clone(),
+                lower_case: spec.lower_case,
+                max_tokens: spec.own_max_tokens,
+            }),
+        };
         Ok(Self {
             sources,
-            precision: precision.name().to_owned(),
+            precision: spec.precision.name().to_owned(),
+            examples,
             outputs: outputs.iter().map(|&output| output.to_owned()).collect(),
             maker,
             onnx_runtime: runtime::VERSION.to_owned(),

@@ -149,12 +149,7 @@ enum Unprepared {
 }
 
 fn recipe(spec: &ModelSpec) -> Result<Recipe> {
-    Recipe::new(
-        &spec.onnx_file,
-        spec.precision,
-        &wanted_outputs(spec),
-        REWRITER_VERSION,
-    )
+    Recipe::new(spec, &wanted_outputs(spec), REWRITER_VERSION)
 }
 
 /// The copy that an earlier load made. Without a cache or a readable model there is none, which the rest of the load
