@@ -54,7 +54,8 @@ export declare interface EmbedOptions {
     normalize?: boolean | undefined;
     /**
      * Called on the JavaScript thread as texts are completed, at most 20 times a second and never after the call is settled.
-     * `done` never decreases and ends at `total`, the number of texts. If it throws, the error is reported as an uncaught exception and the call continues.
+     * `done` never decreases and ends at `total`, the number of texts. If it throws, the error is reported as an uncaught
+     * exception and the call continues.
      */
     onProgress?: ((done: number, total: number) => void) | undefined;
 }

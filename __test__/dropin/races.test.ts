@@ -97,29 +97,33 @@ test('two restarts at once are one, and are told once', async () => {
   expect(events.filter(({ type }) => type === 'restart')).toHaveLength(1);
 });
 
-test('an embedder that has failed for good is not ready until a restart has worked', async () => {
+/** An embedder that has failed for good, and what makes its function well again. */
+async function failedForGood(): Promise<{ embedder: CustomEmbedder; mend: () => void }> {
   let well = true;
   const embed: EmbedFunction = (texts, options) => (well ? ones(texts, options) : Promise.reject(new Error('gone')));
   const embedder = new CustomEmbedder({ custom: { embed, fingerprint: 'mine' }, retryDelay: 1 });
   await embedder.initialize();
   well = false;
   await rejection(embedder.embed(['a']), 'ERR_EMBED_INFERENCE');
+  const mend = (): void => {
+    well = true;
+  };
+  return { embedder, mend };
+}
+
+test('an embedder that has failed for good is not ready until a restart has worked', async () => {
+  const { embedder, mend } = await failedForGood();
   await rejection(embedder.restart(), 'ERR_EMBED_INFERENCE');
   expect(embedder.getStats().isReady).toBe(false);
-  well = true;
+  mend();
   await embedder.restart();
   expect(embedder.getStats().isReady).toBe(true);
   expect(await embedder.embed(['a'])).toHaveLength(1);
 });
 
 test('a restart and an initialize at once, after a failure for good, are one start', async () => {
-  let well = true;
-  const embed: EmbedFunction = (texts, options) => (well ? ones(texts, options) : Promise.reject(new Error('gone')));
-  const embedder = new CustomEmbedder({ custom: { embed, fingerprint: 'mine' }, retryDelay: 1 });
-  await embedder.initialize();
-  well = false;
-  await rejection(embedder.embed(['a']), 'ERR_EMBED_INFERENCE');
-  well = true;
+  const { embedder, mend } = await failedForGood();
+  mend();
   expect(await Promise.all([embedder.restart(), embedder.initialize()])).toEqual([undefined, true]);
   expect(await embedder.embed(['a'])).toHaveLength(1);
 });

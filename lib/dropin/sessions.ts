@@ -84,7 +84,7 @@ export class Sessions {
     if (this.#running) this.#running.files += 1;
   }
 
-  /** Forgets what failed, and the vectors that there were, once a start of the life before has ended. The end of `life` ends starts. */
+  /** Once a start of the life before has ended, forgets what failed and which vectors there were. The end of `life` ends starts. */
   async begin(life: AbortSignal): Promise<void> {
     await this.#replacing?.catch(() => undefined);
     this.#life = life;

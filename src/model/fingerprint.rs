@@ -190,9 +190,7 @@ fn unhex(digits: &str) -> Vec<u8> {
 mod tests {
     use std::io::Write as _;
 
-    use prost::Message as _;
-
-    use super::super::onnx::{GraphProto, ModelProto, TensorProto, data_type};
+    use super::super::onnx::{GraphProto, TensorProto, data_type};
     use super::*;
 
     fn file_of(length: u64, changes: &[(u64, u8)]) -> tempfile::NamedTempFile {
@@ -238,13 +236,9 @@ mod tests {
             initializer: vec![TensorProto::outside("t", data_type::FLOAT, &[1], "odd", 0, 4)],
             ..GraphProto::default()
         };
-        let model = ModelProto {
-            graph: Some(graph),
-            ..ModelProto::default()
-        };
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("model.onnx");
-        fs::write(&file, model.encode_to_vec()).unwrap();
+        fs::write(&file, graph.into_file()).unwrap();
         let with = |odd: &[u8]| {
             fs::write(folder.path().join("odd"), odd).unwrap();
             fs::write(folder.path().join("other"), odd).unwrap();

@@ -107,7 +107,7 @@ pub struct NodeProto {
     pub overload: String,
 }
 
-/// A constant parameter of a node. Subgraphs stay bytes: what they read from outside is in [`NodeProto::reads`].
+/// A constant parameter of a node.
 #[derive(Clone, PartialEq, Message)]
 pub struct AttributeProto {
     #[prost(string, tag = "1")]
@@ -178,7 +178,7 @@ pub struct ValueInfoProto {
 
 impl GraphProto {
     /// Every constant: initializers and attributes of nodes, those of subgraphs included.
-    fn constants(&self) -> Vec<&TensorProto> {
+    pub fn constants(&self) -> Vec<&TensorProto> {
         let mut found: Vec<_> = self.initializer.iter().collect();
         for attribute in self.node.iter().flat_map(|node| &node.attribute) {
             found.extend(attribute.t.iter().chain(&attribute.tensors));
@@ -195,6 +195,16 @@ impl GraphProto {
             .into_iter()
             .filter(|tensor| tensor.data_location == EXTERNAL);
         outside.filter_map(|tensor| tensor.external("location")).collect()
+    }
+
+    /// A model file of nothing but this graph.
+    #[cfg(test)]
+    pub fn into_file(self) -> Vec<u8> {
+        let model = ModelProto {
+            graph: Some(self),
+            ..ModelProto::default()
+        };
+        model.encode_to_vec()
     }
 }
 
@@ -238,11 +248,6 @@ impl NodeProto {
     /// The attribute called `name`.
     pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         self.attribute.iter().find(|attribute| attribute.name == name)
-    }
-
-    /// The tensors that are attributes of the node.
-    pub fn constants(&self) -> impl Iterator<Item = &TensorProto> {
-        self.attribute.iter().filter_map(|attribute| attribute.t.as_ref())
     }
 
     /// Every value that the node reads, its subgraphs included.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 use prost::Message;
 
-use super::onnx::{EXTERNAL, GraphProto, ModelProto, NodeProto, TensorProto, data_type};
+use super::onnx::{EXTERNAL, GraphProto, ModelProto, TensorProto, data_type};
 use super::tensors;
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -68,12 +68,11 @@ impl Source {
         Ok(source)
     }
 
-    /// Checks initializers and the values of `Constant` nodes.
+    /// Checks every constant.
     fn check(&mut self) -> Result<()> {
         // Reading tensors in other files takes the whole source; what is read is windows into maps.
         let graph = self.model.graph.take().unwrap_or_default();
-        let constants = graph.node.iter().flat_map(NodeProto::constants);
-        let checked = graph.initializer.iter().chain(constants).try_for_each(|tensor| {
+        let checked = graph.constants().into_iter().try_for_each(|tensor| {
             let is_outside = tensor.data_location == EXTERNAL;
             let outside = is_outside.then(|| self.bytes(tensor)).transpose()?;
             tensors::check(tensor, outside.as_deref())
@@ -250,16 +249,46 @@ fn map(path: &Path) -> Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::onnx::AttributeProto;
+    use super::super::onnx::{AttributeProto, NodeProto};
     use super::*;
+
+    fn node_of(attribute: AttributeProto) -> NodeProto {
+        NodeProto {
+            attribute: vec![attribute],
+            ..NodeProto::default()
+        }
+    }
+
+    fn node_with(branch: GraphProto) -> NodeProto {
+        node_of(AttributeProto {
+            g: Some(branch),
+            ..AttributeProto::default()
+        })
+    }
+
+    #[test]
+    fn a_false_constant_is_refused_wherever_it_is() {
+        let constants = |bytes| GraphProto {
+            initializer: vec![TensorProto::inline("t", data_type::FLOAT, &[2], vec![0; bytes])],
+            ..GraphProto::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.onnx");
+        for (bytes, is_right) in [(8, true), (4, false)] {
+            let branch = GraphProto {
+                node: vec![node_with(constants(bytes))],
+                ..GraphProto::default()
+            };
+            for graph in [constants(bytes), branch] {
+                std::fs::write(&file, graph.into_file()).unwrap();
+                assert_eq!(Source::open(&file).is_ok(), is_right);
+            }
+        }
+    }
 
     #[test]
     fn the_files_of_initializers_constants_and_subgraphs_are_named_without_being_there() {
         let outside = |location| TensorProto::outside("t", data_type::FLOAT, &[1], location, 0, 4);
-        let node_of = |attribute| NodeProto {
-            attribute: vec![attribute],
-            ..NodeProto::default()
-        };
         let branch = GraphProto {
             initializer: vec![outside("sub/branch")],
             ..GraphProto::default()
@@ -275,20 +304,13 @@ mod tests {
                     t: Some(outside("Constant_7_attr__value")),
                     ..AttributeProto::default()
                 }),
-                node_of(AttributeProto {
-                    g: Some(branch),
-                    ..AttributeProto::default()
-                }),
+                node_with(branch),
             ],
             ..GraphProto::default()
         };
-        let model = ModelProto {
-            graph: Some(graph),
-            ..ModelProto::default()
-        };
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("model.onnx");
-        std::fs::write(&file, model.encode_to_vec()).unwrap();
+        std::fs::write(&file, graph.into_file()).unwrap();
         assert_eq!(
             locations(&file).unwrap(),
             ["Constant_7_attr__value", "model.onnx_data_1", "sub/branch"]
