@@ -3,6 +3,8 @@
 
 #![allow(dead_code)] // Each test program uses some of these.
 
+pub mod bench;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
