@@ -13,6 +13,7 @@ pub mod parts;
 pub mod patterns;
 pub mod prepare;
 mod quantize;
+pub mod recipe;
 pub mod rewrite;
 pub mod source;
 pub mod store;

@@ -16,7 +16,8 @@ use crate::model::calibration::SENTENCES;
 use crate::model::events::{Cancel, LoadEvent, Watch};
 use crate::model::fingerprint::Contents;
 use crate::model::folder::ModelSpec;
-use crate::model::prepare::{Cache, Copy, GRAPH_FILE, Recipe};
+use crate::model::prepare::{Cache, Copy, GRAPH_FILE};
+use crate::model::recipe::Recipe;
 use crate::model::rewrite::{Form, REWRITER_VERSION, rewrite};
 use crate::model::source::Source;
 
